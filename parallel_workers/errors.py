@@ -1,0 +1,121 @@
+"""Every error the product raises on purpose. Anything else is a bug and ends with exit code 3."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ParallelWorkersError(Exception):
+    """An expected failure: one line for the user, and whether trying again may help.
+
+    `transient` is what the retry condition of the Prefect tasks looks at; `exit_code` is what the
+    command line ends with (1 a task or check failed, 2 wrong usage or bad spec).
+    """
+
+    exit_code = 1
+    transient = False
+
+
+class Problem(NamedTuple):
+    """One thing wrong in a file the user wrote: where, what, and how to mend it."""
+
+    file: str
+    line: int
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """`file:line: message (hint)`; the form editors and terminals make clickable."""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.file}:{self.line}: {self.message}{hint}"
+
+
+class InvalidSpecError(ParallelWorkersError):
+    """A batch or settings file does not hold; carries *all* problems found."""
+
+    exit_code = 2
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class UsageError(ParallelWorkersError):
+    """The command was given something that cannot be carried out as asked."""
+
+    exit_code = 2
+
+
+class GitCommandError(ParallelWorkersError):
+    """git ended non-zero. Carries the argument list, exit code and both outputs."""
+
+    def __init__(self, argv: tuple[str, ...], code: int, stdout: str, stderr: str) -> None:
+        self.argv, self.code, self.stdout, self.stderr = argv, code, stdout, stderr
+        self.transient = any(mark in stderr for mark in _TRANSIENT_GIT)
+        said = (stderr or stdout).strip().splitlines()
+        super().__init__(f"git {' '.join(argv[:3])} … ended {code}: {' / '.join(said[-4:])}")
+
+
+# What git says when a second try may well work: locks held by another git, and the network.
+_TRANSIENT_GIT = (
+    "index.lock",
+    "config.lock",
+    "packed-refs.lock",
+    ".lock': File exists",
+    "cannot lock ref",
+    "Could not resolve host",
+    "Connection timed out",
+    "Connection reset",
+    "early EOF",
+    "The remote end hung up",
+)
+
+
+class WorktreeConflictError(ParallelWorkersError):
+    """A path or branch we need exists and is not ours. The message names it and the way out."""
+
+
+class UnsavedWorkError(ParallelWorkersError):
+    """Removing this would lose work; the message names what and how to save it."""
+
+
+class BaseBranchError(ParallelWorkersError):
+    """The base branch is missing, unborn or no branch."""
+
+
+class AgentFailedError(ParallelWorkersError):
+    """The agent ended non-zero, timed out, stalled, or left no evidence of work."""
+
+
+class AgentNotFoundError(ParallelWorkersError):
+    """The agent's program is missing or not executable in the worker's PATH."""
+
+
+class GateFailedError(ParallelWorkersError):
+    """A gate still fails after the allowed number of rounds."""
+
+
+class ForgeError(ParallelWorkersError):
+    """The forge refused; `transient` when it may not refuse the next time."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        self.transient = transient
+        super().__init__(message)
+
+
+class MergeConflictError(ForgeError):
+    """The pull request does not merge cleanly into its base; lists the files."""
+
+    def __init__(self, message: str, files: tuple[str, ...]) -> None:
+        self.files = files
+        super().__init__(message)
+
+
+class TransitionError(ParallelWorkersError):
+    """A worker state change that the lifecycle does not allow; names the allowed ones."""
+
+    exit_code = 2
+
+
+class ServerError(ParallelWorkersError):
+    """The Prefect server cannot be started or reached."""

@@ -1,0 +1,129 @@
+"""What the flows need from the world, as narrow Protocols. Adapters carry them out; tests bring fakes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from parallel_workers.agent_runs import AgentCommand, AgentResult
+from parallel_workers.pull_requests import MergeAttempt, PullRequest, PullRequestDraft
+from parallel_workers.spec import MergeMethod
+from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
+
+LineSink = Callable[[str], None]
+"""Called with each line of an agent's output, without its newline; must return quickly."""
+
+
+class GitRepository(Protocol):
+    """One repository on this machine and its linked worktrees. Blocking: call it in a thread."""
+
+    @property
+    def path(self) -> Path:
+        """The main checkout, or the bare repository itself."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What names this repository on any machine: its remote's URL without credentials, else its path."""
+        ...
+
+    def fetch_base(self, base_branch: str) -> str:
+        """Bring the base up to date from the remote, if there is one; answer its commit sha.
+
+        Raises:
+            BaseBranchError: no such branch, or it has no commit yet.
+        """
+        ...
+
+    def ensure_worktree(self, plan: WorktreePlan) -> EnsuredWorktree:
+        """Make branch and worktree, or adopt what an earlier run of the same worker left.
+
+        Raises:
+            WorktreeConflictError: the path or the branch exists and is not this worker's.
+        """
+        ...
+
+    def list_worktrees(self) -> tuple[Worktree, ...]:
+        """Every linked worktree (not the main checkout)."""
+        ...
+
+    def get_status(self, worktree: Path, base_sha: str) -> WorktreeStatus:
+        """What the worktree holds beyond `base_sha`."""
+        ...
+
+    def commit_all(self, worktree: Path, message: str) -> str | None:
+        """Commit everything uncommitted (ignored files stay out); the new sha, or None when clean."""
+        ...
+
+    def get_branch_work(self, branch: str, base_sha: str) -> BranchWork:
+        """The commits and changes of `branch` since it left `base_sha`'s history."""
+        ...
+
+    def push_branch(self, branch: str) -> str:
+        """Push the branch to the remote, never over somebody else's commits; the sha that is there now.
+
+        Without a remote it answers the branch's sha.
+        """
+        ...
+
+    def remove_worktree(self, worktree: Path, *, force: bool = False) -> None:
+        """Remove a linked worktree; with uncommitted work, only when `force` (it is saved to a rescue ref).
+
+        Raises:
+            UnsavedWorkError: it holds uncommitted work and `force` is False.
+        """
+        ...
+
+    def remove_worker(self, plan: WorktreePlan, head_sha: str) -> None:
+        """After a merge: remove worktree, branch (here and on the remote, while still at `head_sha`) and mark."""
+        ...
+
+    def prune(self) -> tuple[Path, ...]:
+        """Forget linked worktrees whose folder is gone; the paths forgotten."""
+        ...
+
+    def read_base_file(self, base_sha: str, name: str) -> str | None:
+        """Text of a file as the base commit has it, or None."""
+        ...
+
+
+class Forge(Protocol):
+    """Where pull requests live. Blocking: call it in a thread. Every method may be called twice."""
+
+    def ensure_pull_request(self, draft: PullRequestDraft) -> PullRequest:
+        """The open pull request of this worker, made if there is none; head, title and body brought up to date."""
+        ...
+
+    def fetch_pull_request(self, number: int) -> PullRequest:
+        """One pull request. Raises ForgeError when there is none with this number."""
+        ...
+
+    def fetch_pull_requests(self, *, include_ended: bool = False) -> tuple[PullRequest, ...]:
+        """One look at all: open ones and, when asked, merged and closed ones. Notices merges made with plain git."""
+        ...
+
+    def merge_pull_request(self, number: int, method: MergeMethod) -> MergeAttempt:
+        """Merge into the base, or say why not. A merged one answers MERGED again."""
+        ...
+
+    def close_pull_request(self, number: int, reason: str = "") -> PullRequest:
+        """Close without merging; the branch stays."""
+        ...
+
+    def is_content_in_base(self, pull_request: PullRequest) -> bool:
+        """Whether what the pull request changes is in its base now, by content and not only by ancestry."""
+        ...
+
+
+class AgentRunner(Protocol):
+    """Runs an agent to its end. Blocking: call it in a thread of its own."""
+
+    def run(self, command: AgentCommand, on_line: LineSink, cancel: threading.Event) -> AgentResult:
+        """Run until it ends, times out, stalls, or `cancel` is set; nothing it started is left running.
+
+        Raises:
+            AgentNotFoundError: the program is missing or not executable.
+        """
+        ...
