@@ -111,6 +111,16 @@ class MergeConflictError(ForgeError):
         super().__init__(message)
 
 
+class RepositoryLockedError(ParallelWorkersError):
+    """Another process holds the repository's lock for too long; the message names the lock file."""
+
+    transient = True
+
+
+class UntrustedConfigError(ParallelWorkersError):
+    """The shared git config gained settings that run programs or redirect git; the message names them."""
+
+
 class TransitionError(ParallelWorkersError):
     """A worker state change that the lifecycle does not allow; names the allowed ones."""
 
@@ -119,3 +129,7 @@ class TransitionError(ParallelWorkersError):
 
 class ServerError(ParallelWorkersError):
     """The Prefect server cannot be started or reached."""
+
+
+class StoppedError(ParallelWorkersError):
+    """The worker was told to stop (Ctrl-C, Cancel, `terminate`). Nothing is lost; running again goes on."""

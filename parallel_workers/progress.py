@@ -31,6 +31,7 @@ class WorkerRecord(NamedTuple):
     project: str = ""
     batch: str = ""
     prefect_state: str = ""
+    repository: str = ""
 
 
 class TaskProgress(StrEnum):

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from parallel_workers.frozen_mapping import FrozenMapping
+from parallel_workers.spec_values import (
+    Argument,
+    BranchName,
+    Folder,
+    Label,
+    Line,
+    ProjectName,
+    Seconds,
+    TaskId,
+    Text,
+    VariableName,
+)
 
 DEFAULT_MAX_WORKERS = 3
+MAX_WORKERS = 1000
 DEFAULT_PRIORITY = 5
 DEFAULT_AGENT = "code-author"
 DEFAULT_GATE_ROUNDS = 3
@@ -44,25 +67,26 @@ class PromptDelivery(StrEnum):
     FILE = "file"
 
 
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_duration(value: object) -> object:
-    """Seconds from `90`, `"90s"`, `"30m"`, `"2h"` or `"1d"`; anything else is left for pydantic to refuse."""
-    if isinstance(value, str) and value[-1:] in _UNIT_SECONDS and value[:-1].replace(".", "", 1).isdigit():
-        return float(value[:-1]) * _UNIT_SECONDS[value[-1]]
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
-
-
 class Gate(Frozen):
     """A check that must hold before a pull request is opened: a shell command that must exit 0 in the worktree."""
 
-    name: str
-    run: str
-    timeout: Seconds = 600.0
+    name: Line = Field(description="what the gate is called in logs and reports")
+    run: Text = Field(description="shell command, run in the worktree; must exit 0")
+    timeout: Seconds = Field(default=600.0, description="seconds, or 90s, 30m, 2h; then the gate fails")
+
+
+_MAX_GATE_NAME = 100
+
+
+def gate_from_text(value: object) -> object:
+    """`make test` stands for a gate that is called so and runs it; anything but text is left as it is."""
+    if isinstance(value, str):
+        return {"name": " ".join(value.split())[:_MAX_GATE_NAME], "run": value}
+    return value
+
+
+GateEntry = Annotated[Gate, BeforeValidator(gate_from_text, json_schema_input_type=str | Gate)]
+"""A gate as it is written: a mapping, or just the command."""
 
 
 class AgentProfile(Frozen):
@@ -72,32 +96,45 @@ class AgentProfile(Frozen):
     look like secrets; `instructions` opens the prompt (text, or a file's path below the repository).
     """
 
-    adapter: Literal["command"] = "command"
-    command: tuple[str, ...] = ()
-    prompt: PromptDelivery = PromptDelivery.ARG
-    timeout: Seconds = 4 * 3600.0
-    stall_timeout: Seconds = 1800.0
-    env: tuple[str, ...] = ()
-    instructions: str = ""
+    adapter: Literal["command"] = Field(default="command", description="how the program is driven")
+    command: tuple[Argument, ...] = Field(default=(), description="program and arguments, as a list; no shell")
+    prompt: PromptDelivery = Field(
+        default=PromptDelivery.ARG, description="how the prompt gets there: last argument, stdin, or a file's path"
+    )
+    timeout: Seconds = Field(default=4 * 3600.0, description="seconds, or 90s, 30m, 2h; then the agent is ended")
+    stall_timeout: Seconds = Field(default=1800.0, description="ended after so long without output; seconds or 30m")
+    env: tuple[VariableName, ...] = Field(default=(), description="host variables the agent may see, by exact name")
+    instructions: str = Field(default="", description="opens the prompt: text, or a file's path in the repository")
+
+
+Agents = Annotated[
+    Mapping[Line, AgentProfile],
+    AfterValidator(FrozenMapping),
+    PlainSerializer(dict, return_type=dict[str, AgentProfile]),
+]
 
 
 class TaskSpec(Frozen):
     """One entry of the batch file: one piece of work that becomes one pull request."""
 
-    id: str
-    description: str
-    agent: str = DEFAULT_AGENT
-    priority: int = Field(default=DEFAULT_PRIORITY, ge=1, le=10, description="1..10, higher first")
-    estimated_hours: float | None = Field(default=None, gt=0)
-    dependencies: tuple[str, ...] = ()
-    base_branch: str | None = None
-    paths: tuple[str, ...] = Field(default=(), description="sparse checkout: only these folders are present")
+    id: TaskId = Field(description="names the branch and the worktree; unique in the batch, such as TASK-001")
+    description: Text = Field(max_length=20_000, description="what is to be done, as you would tell a colleague")
+    agent: Line = Field(
+        default=DEFAULT_AGENT, description="code-author, test-author, iac-engineer, or one under `agents`"
+    )
+    priority: int = Field(default=DEFAULT_PRIORITY, strict=True, ge=1, le=10, description="1..10, higher first")
+    estimated_hours: float | None = Field(
+        default=None, strict=True, gt=0, le=10_000, allow_inf_nan=False, description="for your planning"
+    )
+    dependencies: tuple[TaskId, ...] = Field(default=(), description="ids of tasks that must be merged before")
+    base_branch: BranchName | None = Field(default=None, description="begin from and merge into; over the batch's")
+    paths: tuple[Folder, ...] = Field(default=(), description="sparse checkout: only these folders are present")
     timeout: Seconds | None = Field(default=None, description="seconds, or 90s, 30m, 2h; over the agent's")
-    labels: tuple[str, ...] = ()
-    milestone: str | None = None
-    gates: tuple[Gate, ...] | None = Field(default=None, description="replaces the batch's gates")
-    merge: MergePolicy | None = None
-    prompt: str = Field(default="", description="said to the agent after the description")
+    labels: tuple[Label, ...] = Field(default=(), description="labels of the pull request")
+    milestone: Line | None = Field(default=None, description="milestone of the pull request")
+    gates: tuple[GateEntry, ...] | None = Field(default=None, description="replaces the batch's gates")
+    merge: MergePolicy | None = Field(default=None, description="who merges; over the batch's")
+    prompt: str = Field(default="", max_length=60_000, description="said to the agent after the description")
 
 
 class Metadata(Frozen):
@@ -105,28 +142,49 @@ class Metadata(Frozen):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    sprint: str | None = None
-    epic: str | None = None
-    complexity_level: int | None = None
-    phase: int | None = None
+    sprint: str | None = Field(default=None, description="such as Sprint 1")
+    epic: str | None = Field(default=None, description='issue or name of the epic; quote it: "#33"')
+    complexity_level: int | None = Field(default=None, strict=True, description="a number of your own scale")
+    phase: int | None = Field(default=None, strict=True, description="the project's phase")
 
 
-class BatchSpec(Frozen):
-    """One batch file, checked: ids are unique, dependencies exist and have no cycle, names are valid refs."""
+class Settings(Frozen):
+    """What a batch file and the repository's settings file have in common."""
+
+    forge: Literal["local"] | None = Field(default=None, description="where pull requests live")
+    merge: MergePolicy = Field(default=MergePolicy.MANUAL, description="who merges: a person, or the product")
+    merge_method: MergeMethod = Field(default=MergeMethod.MERGE, description="merge commit, squash or rebase")
+    max_workers: int = Field(
+        default=DEFAULT_MAX_WORKERS, strict=True, ge=1, le=MAX_WORKERS, description="tasks at work at once"
+    )
+    agents: Agents = Field(default_factory=FrozenMapping[AgentProfile], description="your agents, by name")
+    gates: tuple[GateEntry, ...] = Field(default=(), description="checks that must hold before a pull request opens")
+    setup: tuple[Text, ...] = Field(default=(), description="shell commands run in a new worktree")
+
+
+class BatchFile(Settings):
+    """What a batch file holds."""
+
+    project: ProjectName = Field(description="names the folder of the worktrees")
+    base_branch: BranchName = Field(default="main", description="tasks begin from it and are merged into it")
+    tasks: tuple[TaskSpec, ...] = Field(min_length=1, description="the work, one pull request each")
+    metadata: Metadata = Field(default=Metadata(), description="where the batch stands in your planning")
+    repository: Line = Field(default=".", description="path of the repository; default: the current one")
+
+
+class BatchSpec(BatchFile):
+    """One batch file, checked: ids are unique, dependencies exist and have no cycle, names are valid refs.
+
+    Written as JSON it keeps only what was set, so that what the file left out can still come from the
+    repository's settings after a trip through Prefect.
+    """
 
     name: str = Field(description="of the batch file, without folder and ending; part of every worker id")
-    project: str
-    base_branch: str = "main"
-    tasks: tuple[TaskSpec, ...]
-    metadata: Metadata = Metadata()
-    repository: str = "."
-    forge: Literal["local"] | None = None
-    merge: MergePolicy = MergePolicy.MANUAL
-    merge_method: MergeMethod = MergeMethod.MERGE
-    max_workers: int = Field(default=DEFAULT_MAX_WORKERS, ge=1, le=1000)
-    agents: Mapping[str, AgentProfile] = Field(default_factory=lambda: MappingProxyType({}))
-    gates: tuple[Gate, ...] = ()
-    setup: tuple[str, ...] = Field(default=(), description="shell commands run in a new worktree")
+
+    @model_serializer(mode="wrap")
+    def _keep_what_was_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if key in self.model_fields_set}
 
     def task(self, task_id: str) -> TaskSpec:
         """The task with this id; KeyError when there is none."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import configuration
+
+# Hypothesis would keep its examples in the checkout; tests write nowhere but under tmp.
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"parallel-workers-hypothesis-{os.getuid()}")
 
 _KEPT = {
     "PATH",

@@ -1,0 +1,36 @@
+"""What to do about a pull request: one that may be merged, one change per test."""
+
+from __future__ import annotations
+
+import pytest
+
+from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge
+from parallel_workers.pull_requests import PullRequest, PullRequestState
+from parallel_workers.spec import MergePolicy
+
+HEAD, MERGE = "a" * 40, "b" * 40
+OPEN = PullRequest(7, "u", "worker-1", "t", "b", PullRequestState.OPEN, "feature/t", HEAD, "main")
+
+
+def test_an_open_one_is_merged_at_the_head_that_was_judged() -> None:
+    assert decide_merge(OPEN, MergePolicy.AUTO) == Merge(HEAD)
+
+
+def test_with_policy_manual_a_person_is_waited_for() -> None:
+    assert decide_merge(OPEN, MergePolicy.MANUAL) == Wait("waits for a person to merge pull request #7")
+
+
+@pytest.mark.parametrize("policy", MergePolicy)
+def test_a_merged_one_is_merged(policy: MergePolicy) -> None:
+    merged = OPEN._replace(state=PullRequestState.MERGED, merge_sha=MERGE)
+    assert decide_merge(merged, policy) == Merged(MERGE)
+    assert decide_merge(merged._replace(merge_sha=None), policy) == Merged(None)
+
+
+@pytest.mark.parametrize("policy", MergePolicy)
+def test_a_closed_one_is_given_up(policy: MergePolicy) -> None:
+    closed = OPEN._replace(state=PullRequestState.CLOSED)
+    assert decide_merge(closed, policy) == GiveUp("pull request #7 was closed without being merged")
+    assert decide_merge(closed._replace(reason="not wanted"), policy) == GiveUp(
+        "pull request #7 was closed without being merged: not wanted"
+    )
