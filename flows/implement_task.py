@@ -1,0 +1,238 @@
+"""One task spec, from a fresh worktree to a merged pull request. Read it from top to bottom: it is the lifecycle."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import assert_never
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
+from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
+from prefect.client.schemas.objects import State, StateType, TaskRun
+from prefect.states import Cancelled, Completed, Failed
+from prefect.tasks import Task, exponential_backoff
+
+from flows.agent_bench import bench_for
+from flows.local_engine import current_engine
+from flows.wiring import open_workplace
+from flows.worker_states import enter_state, prefect_state, record_facts
+from parallel_workers import messages
+from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge
+from parallel_workers.decisions.retrying import should_retry
+from parallel_workers.errors import ForgeError, MergeConflictError, ParallelWorkersError, StoppedError
+from parallel_workers.lifecycle import WorkerState
+from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
+from parallel_workers.spec import TaskOrder
+from parallel_workers.work import carry_out, prepare, run_setup
+from parallel_workers.work_report import WorkReport
+from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
+
+RETRIES = 3
+
+
+async def is_transient(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    """Retry condition of every step: try again only what may go better the next time."""
+    error = await state.aresult(raise_on_failure=False)
+    return isinstance(error, BaseException) and should_retry(error)
+
+
+@flow(name="implement-task")
+async def implement_task(order: TaskOrder) -> State[object]:
+    """Carry one task spec from a fresh worktree to a merged pull request, and clean up behind it."""
+    try:
+        worktree = await spawn(order)
+        await _enter(order, WorkerState.NEEDS_INIT, f"{worktree.branch} in {worktree.path}")
+        await init(order)
+        await _enter(order, WorkerState.WORKING, f"{order.task.agent} is at work")
+        done = await work(order, worktree.base_sha)
+        if done.no_change_reason is not None:
+            return await _end_without_change(order, done)
+        pull_request = await pr(order, done)
+        await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
+        merged = await merge_wait(order, pull_request)
+        await clean_up(order, merged, done)
+        return prefect_state(WorkerState.MERGED, messages.merged(order, merged.number, merged.merge_sha))
+    except StoppedError as stopped:
+        return _stopped_state(order, str(stopped))
+    except ParallelWorkersError as error:
+        return Failed(message=str(error))
+
+
+@task(
+    name="spawn",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(1),
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+async def spawn(order: TaskOrder) -> EnsuredWorktree:
+    """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
+    git = open_workplace(order.repository).git
+    base_sha = await asyncio.to_thread(git.fetch_base, order.base_branch)
+    worktree = await asyncio.to_thread(git.ensure_worktree, _plan(order, base_sha))
+    if order.setup:
+        async with bench_for(order, get_run_logger()) as bench:
+            await bench.in_thread(run_setup, order)
+    return worktree
+
+
+@task(
+    name="init",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(1),
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+async def init(order: TaskOrder) -> None:
+    """Write the init prompt beside the worktree and see that the agent's program is there."""
+    async with bench_for(order, get_run_logger()) as bench:
+        await bench.in_thread(prepare, order)
+
+
+@task(
+    name="work",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(1),
+    retry_condition_fn=is_transient,
+    cache_policy=INPUTS + RUN_ID,
+    persist_result=True,
+    result_serializer="json",
+)
+async def work(order: TaskOrder, base_sha: str) -> WorkReport:
+    """Run the agent until there is evidence and every gate holds. Its result is kept: it is never paid for twice."""
+    async with bench_for(order, get_run_logger()) as bench:
+        return await bench.in_thread(carry_out, order, base_sha)
+
+
+@task(
+    name="pr",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(1),
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
+    """Push the branch and open its pull request, or find the one that is open already."""
+    git, forge, _ = open_workplace(order.repository)
+    head_sha = await asyncio.to_thread(git.push_branch, order.branch)
+    draft = PullRequestDraft(
+        worker=order.worker,
+        title=messages.pull_request_title(order.task),
+        body=messages.pull_request_body(order, done),
+        head_branch=order.branch,
+        head_sha=head_sha,
+        base_branch=order.base_branch,
+        labels=messages.labels(order),
+        milestone=order.task.milestone or order.metadata.sprint,
+    )
+    pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
+    engine = current_engine()
+    engine.session(order).pull_request = pull_request
+    engine.observer.pull_request(order.task.id, pull_request.number, pull_request.url)
+    await acreate_link_artifact(
+        pull_request.url, link_text=f"#{pull_request.number} {pull_request.title}", key=f"{order.worker}-pull-request"
+    )
+    await record_facts(
+        base_sha=done.base_sha, head_sha=head_sha, pr_number=pull_request.number, pr_url=pull_request.url
+    )
+    return pull_request
+
+
+@task(
+    name="merge-wait",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(1),
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> PullRequest:
+    """Wait until the pull request is merged; with policy `auto`, merge it as soon as it may be."""
+    watch = current_engine().watch(order)
+    async with watch.following():
+        seen = pull_request
+        while True:
+            merged, waiting_for = await _advance(order, seen)
+            if merged is not None:
+                return merged
+            _say_why(order, waiting_for)
+            seen = await current_engine().session(order).stop.race(watch.next_look(seen.number))
+
+
+async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | None, str]:
+    """The merged pull request, or why it is not merged yet."""
+    decision = decide_merge(seen, order.merge)
+    match decision:
+        case Merged():
+            return seen, ""
+        case Wait(reason=reason):
+            return None, reason
+        case GiveUp(reason=reason):
+            raise ForgeError(reason)
+        case Merge():
+            forge = open_workplace(order.repository).forge
+            attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, order.merge_method)
+        case _:
+            assert_never(decision)
+    if attempt.outcome is MergeOutcome.MERGED:
+        return attempt.pull_request, ""
+    if attempt.outcome is MergeOutcome.CONFLICT:
+        raise MergeConflictError(attempt.reason, attempt.files)
+    if attempt.outcome is MergeOutcome.CLOSED:
+        raise ForgeError(attempt.reason)
+    return None, attempt.reason
+
+
+def _say_why(order: TaskOrder, reason: str) -> None:
+    """Log what a worker waits for, once per reason."""
+    session = current_engine().session(order)
+    if session.waiting_for != reason:
+        session.waiting_for = reason
+        get_run_logger().info(reason)
+        current_engine().state_changed(order, WorkerState.PR_OPEN, reason)
+
+
+@task(
+    name="clean-up",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(1),
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+async def clean_up(order: TaskOrder, merged: PullRequest, done: WorkReport) -> None:
+    """See with our own eyes that the content is in the base; only then remove worktree and branch."""
+    git, forge, _ = open_workplace(order.repository)
+    if not await asyncio.to_thread(forge.is_content_in_base, merged):
+        raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
+    await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), merged.head_sha)
+    await _publish_report(order, done, f"[#{merged.number}]({merged.url}) {messages.headline(order.task)}")
+
+
+async def _enter(order: TaskOrder, state: WorkerState, reason: str) -> None:
+    current_engine().state_changed(order, state, reason)
+    await enter_state(state, reason)
+
+
+def _stopped_state(order: TaskOrder, reason: str) -> State[object]:
+    """Cancelled; but a worker that waited for its merge when the engine stopped goes on waiting, without a process."""
+    session = current_engine().session(order)
+    if session.state is WorkerState.PR_OPEN and not session.stop.cancelled:
+        return State(type=StateType.PAUSED, name=WorkerState.PR_OPEN.value, message=reason)
+    return Cancelled(message=reason)
+
+
+async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[object]:
+    git = open_workplace(order.repository).git
+    await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), done.head_sha)
+    await _publish_report(order, done, "")
+    return Completed(message=f"no change needed: {done.no_change_reason}")
+
+
+async def _publish_report(order: TaskOrder, done: WorkReport, pull_request: str) -> None:
+    await acreate_markdown_artifact(
+        messages.worker_report(order, done, pull_request), key=order.worker, description=messages.headline(order.task)
+    )
+
+
+def _plan(order: TaskOrder, base_sha: str) -> WorktreePlan:
+    return WorktreePlan(order.worker, order.branch, order.base_branch, base_sha, Path(order.worktree), order.task.paths)

@@ -1,0 +1,86 @@
+"""Every text a person reads in a commit, a pull request, an artifact or a state message."""
+
+from __future__ import annotations
+
+from parallel_workers.spec import TaskOrder, TaskSpec
+from parallel_workers.work_report import WorkReport
+
+_COMMIT_TYPES = {"test-author": "test", "iac-engineer": "build"}
+_MAX_SUBJECT = 72
+_MAX_TITLE = 200
+
+
+def headline(task: TaskSpec) -> str:
+    """The first line of the task's description, without a full stop."""
+    lines = task.description.strip().splitlines()
+    return (lines[0] if lines else task.id).strip().rstrip(".")
+
+
+def run_name(task: TaskSpec) -> str:
+    """The name of the worker's flow run in the Prefect UI."""
+    return f"{task.id} · {task.agent}"
+
+
+def phase_commit(order: TaskOrder) -> str:
+    """Conventional Commit message for what the agent left uncommitted."""
+    task = order.task
+    prefix = f"{_COMMIT_TYPES.get(task.agent, 'feat')}({task.id.lower()}): "
+    subject = shorten(prefix + headline(task), _MAX_SUBJECT)
+    return f"{subject}\n\nTask: {task.id}\nAgent: {task.agent}\nWorker: {order.worker}\n"
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` cut to at most `limit` characters, with an ellipsis where something is missing."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def pull_request_title(task: TaskSpec) -> str:
+    """Task id and headline; forges allow 256 characters."""
+    return shorten(f"{task.id}: {headline(task)}", _MAX_TITLE)
+
+
+def labels(order: TaskOrder) -> tuple[str, ...]:
+    """`phase:<n>`, `type:task` and the task's own, each once."""
+    phase = (f"phase:{order.metadata.phase}",) if order.metadata.phase is not None else ()
+    return tuple(dict.fromkeys((*phase, "type:task", *order.task.labels)))
+
+
+def pull_request_body(order: TaskOrder, work: WorkReport) -> str:
+    """What changed, the evidence, and how to look at it, in Markdown."""
+    epic = f"\nEpic: {order.metadata.epic}\n" if order.metadata.epic else ""
+    return (
+        f"{order.task.description.strip()}\n{epic}\n{_what_changed(work)}\n"
+        f"## Made by\nTask `{order.task.id}`, agent `{order.task.agent}`, worker `{order.worker}`, "
+        f"branch `{order.branch}` into `{order.base_branch}`.\n"
+    )
+
+
+def _what_changed(work: WorkReport) -> str:
+    commits = "\n".join(f"- `{commit.sha[:9]}` {commit.subject}" for commit in work.commits)
+    gates = "\n".join(f"- {gate.name}: passed in {gate.seconds:.1f} s" for gate in work.gates)
+    gate_section = f"\n## Gates\n{gates}\n" if gates else ""
+    return f"## Commits\n{commits}\n\n## Changes\n```\n{work.diff_stat.strip()}\n```\n{gate_section}"
+
+
+def worker_report(order: TaskOrder, work: WorkReport, pull_request: str) -> str:
+    """The Markdown report kept as an artifact of the worker's flow run."""
+    result = work.no_change_reason and f"No change needed: {work.no_change_reason}"
+    return (
+        f"# {order.task.id}: {headline(order.task)}\n\n"
+        f"{result or pull_request}\n\n"
+        f"| agent | rounds | time | CPU | peak memory | lines of output |\n|---|---|---|---|---|---|\n"
+        f"| {order.task.agent} | {work.rounds} | {work.agent_seconds:.1f} s | {work.cpu_seconds:.1f} s "
+        f"| {work.peak_memory_bytes / 2**20:.0f} MiB | {work.output_lines} |\n\n"
+        f"{_what_changed(work) if work.commits else ''}\n"
+        f"## Look at it\n```\ngit -C {order.repository} log -p {work.base_sha[:12]}..{work.head_sha[:12]}\n```\n"
+    )
+
+
+def merged(order: TaskOrder, number: int, sha: str | None) -> str:
+    """State message of a worker that is done."""
+    return f"#{number} is merged into {order.base_branch}" + (f" as {sha[:9]}" if sha else "")
+
+
+def how_to_go_on(spec_file: str) -> str:
+    """What to tell a person whose run was stopped."""
+    return f"Stopped; nothing is lost. Go on with: parallel-workers run {spec_file}"

@@ -1,0 +1,217 @@
+"""A worker's work: run the agent, commit what it left, hold it against the gates, until there is evidence."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, assert_never
+
+from parallel_workers.agent_runs import AgentCommand, AgentEnd, AgentResult
+from parallel_workers.decisions.evidence import Done, Failed, NoChangeNeeded, judge_evidence
+from parallel_workers.errors import AgentFailedError, AgentNotFoundError, GateFailedError, StoppedError
+from parallel_workers.messages import phase_commit
+from parallel_workers.ports import AgentRunner, GitRepository, LineSink
+from parallel_workers.prompts import render_prompt
+from parallel_workers.spec import DEFAULT_GATE_ROUNDS, Gate, PromptDelivery, TaskOrder
+from parallel_workers.work_report import GateResult, WorkCommit, WorkReport
+
+
+class Bench(NamedTuple):
+    """What a worker works with: tools, its own environment, where its files outside the worktree lie."""
+
+    git: GitRepository
+    runner: AgentRunner
+    environment: Mapping[str, str]
+    folder: Path
+    on_line: LineSink
+    cancel: threading.Event
+
+    @property
+    def prompt_file(self) -> Path:
+        """The init prompt; outside the worktree, so that it is never committed."""
+        return self.folder / "prompt.md"
+
+
+class _Effort(NamedTuple):
+    """What all rounds of the agent cost together."""
+
+    rounds: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    output_lines: int = 0
+
+    def plus(self, result: AgentResult) -> _Effort:
+        return _Effort(
+            self.rounds + 1,
+            self.seconds + result.duration_seconds,
+            self.cpu_seconds + result.cpu_seconds,
+            max(self.peak_memory_bytes, result.peak_memory_bytes),
+            self.output_lines + result.output_lines,
+        )
+
+
+def run_setup(order: TaskOrder, bench: Bench) -> None:
+    """Run the set-up commands in the worktree, one after the other, once per worker.
+
+    Raises:
+        AgentFailedError: one ended non-zero; the message holds its last lines.
+    """
+    finished = bench.folder / "set-up"
+    if finished.exists():
+        return
+    for command in order.setup:
+        result = bench.runner.run(_shell(order, command, bench), bench.on_line, bench.cancel)
+        _refuse_stopped(result)
+        if result.exit_code != 0 or result.end is not AgentEnd.EXITED:
+            said = "\n".join(result.last_lines)
+            raise AgentFailedError(f"set-up step `{command}` ended {result.exit_code} ({result.end}):\n{said}")
+    finished.touch()
+
+
+def prepare(order: TaskOrder, bench: Bench) -> None:
+    """Write the init prompt beside the worktree and see that the agent's program can be started.
+
+    Raises:
+        AgentNotFoundError: it is not in the worker's PATH, or not executable.
+    """
+    program = order.agent.command[0]
+    if (
+        shutil.which(program, path=bench.environment.get("PATH")) is None
+        and not Path(order.worktree, program).is_file()
+    ):
+        raise AgentNotFoundError(
+            f"agent {order.task.agent}: no program `{program}` in the worker's PATH; install it, "
+            f"or change `agents: {order.task.agent}: command:`"
+        )
+    _write_prompt(order, None, bench)
+
+
+def carry_out(order: TaskOrder, base_sha: str, bench: Bench) -> WorkReport:
+    """Run the agent until its work is there and every gate holds.
+
+    A failing gate goes back to the agent with its output, at most `DEFAULT_GATE_ROUNDS` rounds in all.
+
+    Raises:
+        AgentFailedError: no evidence of work.
+        GateFailedError: a gate still fails after the last round.
+        StoppedError: the worker was told to stop.
+    """
+    effort = _Effort()
+    feedback: str | None = None
+    failed: GateResult | None = None
+    while effort.rounds < DEFAULT_GATE_ROUNDS:
+        result = bench.runner.run(_agent(order, feedback, bench), bench.on_line, bench.cancel)
+        _refuse_stopped(result)
+        effort = effort.plus(result)
+        report = _gather_evidence(order, base_sha, result, effort, bench)
+        gates = _try_gates(order, bench) if report.commits else ()
+        failed = next((gate for gate in gates if not gate.passed), None)
+        if failed is None:
+            return report.model_copy(update={"gates": gates})
+        bench.on_line(f"gate {failed.name} does not hold (round {effort.rounds})")
+        feedback = f"The gate `{failed.name}` does not hold. It said:\n\n{failed.output}\n\nMend this."
+    assert failed is not None  # noqa: S101 - the loop runs at least once and only goes on after a failed gate
+    raise GateFailedError(f"gate {failed.name} still fails after {effort.rounds} rounds:\n{failed.output}")
+
+
+def _gather_evidence(order: TaskOrder, base_sha: str, result: AgentResult, effort: _Effort, bench: Bench) -> WorkReport:
+    worktree = Path(order.worktree)
+    if result.end is AgentEnd.EXITED and result.exit_code == 0:
+        bench.git.commit_all(worktree, phase_commit(order))
+    work = bench.git.get_branch_work(order.branch, base_sha)
+    report = WorkReport(
+        base_sha=base_sha,
+        head_sha=work.head_sha,
+        commits=tuple(WorkCommit(sha=commit.sha, subject=commit.subject) for commit in work.commits),
+        files_changed=work.files_changed,
+        insertions=work.insertions,
+        deletions=work.deletions,
+        diff_stat=work.diff_stat,
+        rounds=effort.rounds,
+        agent_seconds=effort.seconds,
+        cpu_seconds=effort.cpu_seconds,
+        peak_memory_bytes=effort.peak_memory_bytes,
+        output_lines=effort.output_lines,
+    )
+    evidence = judge_evidence(result, work, clean=True)
+    match evidence:
+        case Done():
+            return report
+        case NoChangeNeeded(reason=reason):
+            return report.model_copy(update={"no_change_reason": reason})
+        case Failed(reason=reason):
+            raise AgentFailedError(reason)
+        case _:
+            assert_never(evidence)
+
+
+def _try_gates(order: TaskOrder, bench: Bench) -> tuple[GateResult, ...]:
+    """Every gate in order, up to and including the first that fails."""
+    results: list[GateResult] = []
+    for gate in order.gates:
+        results.append(_try_gate(order, gate, bench))
+        if not results[-1].passed:
+            break
+    return tuple(results)
+
+
+def _try_gate(order: TaskOrder, gate: Gate, bench: Bench) -> GateResult:
+    begun = time.monotonic()
+    result = bench.runner.run(_shell(order, gate.run, bench, gate.timeout), bench.on_line, bench.cancel)
+    _refuse_stopped(result)
+    passed = result.exit_code == 0 and result.end is AgentEnd.EXITED
+    said = "\n".join((*result.last_lines, f"exit code {result.exit_code}, {result.end}"))
+    return GateResult(name=gate.name, passed=passed, seconds=time.monotonic() - begun, output="" if passed else said)
+
+
+def _refuse_stopped(result: AgentResult) -> None:
+    if result.end is AgentEnd.CANCELLED:
+        raise StoppedError("stopped; what it did is kept in its worktree")
+
+
+def _agent(order: TaskOrder, feedback: str | None, bench: Bench) -> AgentCommand:
+    """The agent's command; the prompt lies in a file too, so that a person can see what it was told."""
+    prompt = _write_prompt(order, feedback, bench)
+    return AgentCommand(
+        argv=order.agent.command,
+        worktree=Path(order.worktree),
+        environment=bench.environment,
+        prompt=prompt,
+        prompt_file=bench.prompt_file,
+        delivery=order.agent.prompt,
+        tag=order.worker,
+        log_file=bench.folder / "agent.log",
+        timeout=order.task.timeout or order.agent.timeout,
+        stall_timeout=order.agent.stall_timeout,
+    )
+
+
+def _write_prompt(order: TaskOrder, feedback: str | None, bench: Bench) -> str:
+    prompt = render_prompt(order, order.agent.instructions, feedback)
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    bench.prompt_file.write_text(prompt, encoding="utf-8")
+    return prompt
+
+
+def _shell(order: TaskOrder, command: str, bench: Bench, timeout: float | None = None) -> AgentCommand:
+    """A trusted shell command of the batch author, run like an agent: same environment, same end."""
+    limit = timeout or order.agent.timeout
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    bench.on_line(f"$ {shlex.join(('sh', '-c', command))}")
+    return AgentCommand(
+        argv=("sh", "-c", command),
+        worktree=Path(order.worktree),
+        environment=bench.environment,
+        prompt="",
+        prompt_file=bench.prompt_file,
+        delivery=PromptDelivery.STDIN,
+        tag=order.worker,
+        log_file=bench.folder / "steps.log",
+        timeout=limit,
+        stall_timeout=limit,
+    )
