@@ -68,16 +68,19 @@ class GitRepository(Protocol):
         """
         ...
 
-    def remove_worktree(self, worktree: Path, *, force: bool = False) -> None:
-        """Remove a linked worktree; with uncommitted work, only when `force` (it is saved to a rescue ref).
+    def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
+        """Remove a linked worktree; with uncommitted work, only when `force`: the rescue ref it was saved to.
 
         Raises:
             UnsavedWorkError: it holds uncommitted work and `force` is False.
         """
         ...
 
-    def remove_worker(self, plan: WorktreePlan, head_sha: str) -> None:
-        """After a merge: remove worktree, branch (here and on the remote, while still at `head_sha`) and mark."""
+    def remove_worker(self, plan: WorktreePlan, head_sha: str) -> str | None:
+        """After a merge: remove worktree, branch (here and on the remote, while still at `head_sha`) and mark.
+
+        Answers the rescue ref, if something uncommitted had to be saved.
+        """
         ...
 
     def prune(self) -> tuple[Path, ...]:

@@ -1,0 +1,124 @@
+"""What git keeps in files, read without a process: refs and linked worktrees (git help repository-layout)."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BRANCHES = "refs/heads/"
+_WORKER_FILE = "parallel-workers-worker"
+
+
+class LinkedWorktree(NamedTuple):
+    """One folder below `<common dir>/worktrees`. `branch` is None when HEAD is detached or half written."""
+
+    admin: Path
+    path: Path
+    branch: str | None
+    lock_reason: str | None
+
+    @property
+    def half_made(self) -> bool:
+        """Whether the `git worktree add` that made it never came to its end."""
+        return self.lock_reason == "initializing"
+
+    @property
+    def checked_out(self) -> bool:
+        """Whether its files were once written completely: git writes the index last."""
+        return (self.admin / "index").exists()
+
+    @property
+    def is_pointed_to(self) -> bool:
+        """Whether the `.git` file in the folder leads back here, as git wrote it."""
+        return _pointer(self.path) == self.admin
+
+    @property
+    def worker(self) -> str | None:
+        """The worker this worktree was made for, as we noted it."""
+        return _read(self.admin / _WORKER_FILE)
+
+    def note_worker(self, worker: str) -> None:
+        """Remember which worker this worktree was made for; the note goes when the worktree goes."""
+        (self.admin / _WORKER_FILE).write_text(worker, encoding="utf-8")
+
+
+def read_ref(common_dir: Path, ref: str) -> str | None:
+    """The sha a full ref name points at, or None when there is no such ref."""
+    content = _read(common_dir / ref)
+    for _ in range(5):  # git's own limit for chains of symbolic refs
+        if content is None or not content.startswith("ref: "):
+            break
+        ref = content.removeprefix("ref: ")
+        content = _read(common_dir / ref)
+    if content is not None and _SHA.fullmatch(content):
+        return content
+    return _read_packed_ref(common_dir, ref)
+
+
+def branch_ref(branch: str) -> str:
+    """`refs/heads/<branch>`."""
+    return f"{_BRANCHES}{branch}"
+
+
+def read_head(git_dir: Path) -> str | None:
+    """The branch that HEAD of a worktree's git directory names, or None when it is detached."""
+    content = _read(git_dir / "HEAD") or ""
+    target = content.removeprefix("ref: ")
+    return target.removeprefix(_BRANCHES) if content.startswith(f"ref: {_BRANCHES}") else None
+
+
+def linked_worktrees(common_dir: Path) -> tuple[LinkedWorktree, ...]:
+    """All linked worktrees that name a folder, whether that folder exists or not."""
+    try:
+        admins = sorted((common_dir / "worktrees").iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(entry for admin in admins if (entry := _read_linked(admin)) is not None)
+
+
+def find_linked(common_dir: Path, worktree: Path) -> LinkedWorktree | None:
+    """The linked worktree of this repository whose folder is `worktree`, or None.
+
+    The way goes over git's own note in the common directory: a worker can point the `.git` file in
+    its worktree anywhere.
+    """
+    wanted = worktree.resolve()
+    admin = _pointer(wanted)
+    if admin is not None and admin.parent == common_dir / "worktrees":
+        entry = _read_linked(admin)
+        if entry is not None and entry.path == wanted:
+            return entry
+    return next((entry for entry in linked_worktrees(common_dir) if entry.path == wanted), None)
+
+
+def _read_linked(admin: Path) -> LinkedWorktree | None:
+    pointer = _read(admin / "gitdir")
+    if not pointer:
+        return None
+    # git writes the real path; from 2.48 on it may be relative to the admin folder
+    path = Path(os.path.normpath(admin / pointer)).parent
+    return LinkedWorktree(admin, path, read_head(admin), _read(admin / "locked"))
+
+
+def _pointer(worktree: Path) -> Path | None:
+    """Where the `.git` file of a worktree points to; git >= 2.48 may write it relative to the worktree."""
+    content = _read(worktree / ".git") or ""
+    if not content.startswith("gitdir: "):
+        return None
+    return Path(os.path.normpath(worktree / content.removeprefix("gitdir: ")))
+
+
+def _read_packed_ref(common_dir: Path, ref: str) -> str | None:
+    packed = _read(common_dir / "packed-refs") or ""
+    ending = f" {ref}"
+    return next((line[: -len(ending)] for line in packed.splitlines() if line.endswith(ending)), None)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None

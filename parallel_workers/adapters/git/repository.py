@@ -1,0 +1,109 @@
+"""The `GitRepository` port on real git."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, worktrees
+from parallel_workers.adapters.git.discovery import discover, without_credentials
+from parallel_workers.adapters.git.layout import linked_worktrees
+from parallel_workers.adapters.git.opened import OpenedRepository
+from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
+from parallel_workers.adapters.git.shared_fetch import SharedFetches
+from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
+
+LOCK_FILE = "parallel-workers.lock"
+
+
+def open_repository(path: Path | str, *, lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> GitPythonRepository:
+    """The repository at `path`: a clone, a folder of it, a bare repository, or a linked worktree of one.
+
+    Raises:
+        UsageError: there is no git repository.
+    """
+    opened = discover(Path(path))
+    return GitPythonRepository(opened, RepositoryLock(opened.common_dir / LOCK_FILE, lock_timeout_seconds))
+
+
+class GitPythonRepository:
+    """One repository and its linked worktrees; see `ports.GitRepository`. Safe to call from many threads."""
+
+    def __init__(self, opened: OpenedRepository, lock: RepositoryLock) -> None:
+        self._opened = opened
+        self._lock = lock
+        self._fetches = SharedFetches()
+
+    @property
+    def path(self) -> Path:
+        """The main checkout, or the bare repository itself."""
+        return self._opened.path
+
+    @property
+    def common_dir(self) -> Path:
+        """The git directory that all worktrees share."""
+        return self._opened.common_dir
+
+    @property
+    def remote_url(self) -> str | None:
+        """The URL of the remote as it was when the repository was opened; may hold credentials."""
+        return None if self._opened.remote is None else self._opened.remote.url
+
+    @property
+    def remote_name(self) -> str | None:
+        """`origin`, or the name of the only remote."""
+        return None if self._opened.remote is None else self._opened.remote.name
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What to give `run_git` as `env`, so that commits made with it carry the same identity as ours."""
+        return self._opened.environment
+
+    @property
+    def identity(self) -> str:
+        """What names this repository on any machine: its remote's URL without credentials, else its path."""
+        return without_credentials(self.remote_url) if self.remote_url else str(self.path)
+
+    def fetch_base(self, base_branch: str) -> str:
+        """Bring the base up to date; callers at the same time share one fetch. Raises BaseBranchError."""
+        return self._fetches.run(base_branch, lambda: bases.fetch_base(self._opened, base_branch))
+
+    def ensure_worktree(self, plan: WorktreePlan) -> EnsuredWorktree:
+        """Make or adopt branch and worktree. Raises WorktreeConflictError, UsageError, RepositoryLockedError."""
+        return worktrees.ensure_worktree(self._opened, self._lock, plan)
+
+    def list_worktrees(self) -> tuple[Worktree, ...]:
+        """Every linked worktree (not the main checkout), in the order of their names."""
+        return tuple(listing.describe_worktree(self._opened, entry) for entry in linked_worktrees(self.common_dir))
+
+    def get_status(self, worktree: Path, base_sha: str) -> WorktreeStatus:
+        """What the worktree holds beyond `base_sha`. Raises UsageError when it is no worktree of ours."""
+        return commits.get_status(self._opened, worktree, base_sha)
+
+    def commit_all(self, worktree: Path, message: str) -> str | None:
+        """Commit everything uncommitted but ignored files; the new sha, or None when there was nothing."""
+        return commits.commit_all(self._opened, worktree, message)
+
+    def get_branch_work(self, branch: str, base_sha: str) -> BranchWork:
+        """The commits and changes of `branch` since it left `base_sha`'s history."""
+        return commits.get_branch_work(self._opened, branch, base_sha)
+
+    def push_branch(self, branch: str) -> str:
+        """Push; the sha that is on the remote now. Raises ForgeError before overwriting others' commits."""
+        return remotes.push_branch(self._opened, branch)
+
+    def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
+        """Remove a linked worktree; the rescue ref, if work was saved. Raises UnsavedWorkError unless `force`."""
+        return removal.remove_worktree(self._opened, worktree, force=force)
+
+    def remove_worker(self, plan: WorktreePlan, head_sha: str) -> str | None:
+        """After a merge: remove worktree, branch and mark; the rescue ref, if work was left uncommitted."""
+        return removal.remove_worker(self._opened, plan, head_sha)
+
+    def prune(self) -> tuple[Path, ...]:
+        """Forget linked worktrees whose folder is gone; the paths forgotten."""
+        return removal.prune(self._opened, self._lock)
+
+    def read_base_file(self, base_sha: str, name: str) -> str | None:
+        """Text of a file as the base commit has it, or None when it has no such file."""
+        return listing.read_base_file(self._opened, base_sha, name)

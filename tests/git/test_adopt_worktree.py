@@ -1,0 +1,185 @@
+"""What an earlier run of the same worker left is taken up again, whatever state it was left in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from parallel_workers.adapters.git.repository import GitPythonRepository
+from parallel_workers.errors import WorktreeConflictError
+from parallel_workers.identity import worker_ref
+from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
+from tests.conftest import Git
+from tests.git.conftest import MakePlan
+
+Leave = Callable[[GitPythonRepository, WorktreePlan, Git], None]
+
+
+@pytest.fixture
+def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
+    """A worktree that exists."""
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    return plan
+
+
+def test_a_worktree_is_adopted_with_all_its_contents(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    (plan.path / "committed.txt").write_text("1", encoding="utf-8")
+    head = repository.commit_all(plan.path, "work")
+    (plan.path / "untracked.txt").write_text("2", encoding="utf-8")
+    (plan.path / "README.md").write_text("changed", encoding="utf-8")
+    git(repository.path, "commit", "--quiet", "--allow-empty", "--message", "main went on")
+    newer = git(repository.path, "rev-parse", "main")
+
+    ensured = repository.ensure_worktree(plan._replace(base_sha=newer))
+
+    assert ensured == EnsuredWorktree(plan.path, plan.branch, plan.base_sha, adopted=True)
+    assert git(plan.path, "rev-parse", "HEAD") == head
+    assert (plan.path / "README.md").read_text(encoding="utf-8") == "changed"
+    assert (plan.path / "untracked.txt").read_text(encoding="utf-8") == "2"
+
+
+def leave_refs_only(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """Killed between the refs and `worktree add`."""
+    git(repository.path, "worktree", "remove", str(plan.path))
+
+
+def leave_mark_only(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """Somebody deleted the branch to start anew."""
+    git(repository.path, "worktree", "remove", str(plan.path))
+    git(repository.path, "branch", "-D", plan.branch)
+
+
+def leave_folder_gone(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """`rm -rf` instead of `git worktree remove`."""
+    shutil.rmtree(plan.path)
+
+
+def leave_folder_empty(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """Its contents were deleted, and the folder stayed."""
+    shutil.rmtree(plan.path)
+    plan.path.mkdir()
+
+
+def leave_half_made(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """`git worktree add` killed after its record, before HEAD was set."""
+    admin = repository.common_dir / "worktrees" / plan.path.name
+    shutil.rmtree(plan.path)
+    plan.path.mkdir()
+    (plan.path / ".git").write_text(f"gitdir: {admin}\n", encoding="utf-8")
+    (admin / "index").unlink()
+    (admin / "HEAD").write_text("0" * 40 + "\n", encoding="utf-8")
+    (admin / "locked").write_text("initializing", encoding="utf-8")
+
+
+def leave_nameless(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """`git worktree add` killed before it wrote which folder the record is for."""
+    admin = repository.common_dir / "worktrees" / plan.path.name
+    shutil.rmtree(plan.path)
+    shutil.rmtree(admin)
+    admin.mkdir(parents=True)
+    (admin / "locked").write_text("initializing", encoding="utf-8")
+
+
+def leave_half_checked_out(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """The checkout was killed: some files, no index, its lock."""
+    admin = repository.common_dir / "worktrees" / plan.path.name
+    (admin / "index").rename(admin / "index.lock")
+    (plan.path / "README.md").unlink()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_refs_only,
+        leave_mark_only,
+        leave_folder_gone,
+        leave_folder_empty,
+        leave_half_made,
+        leave_nameless,
+        leave_half_checked_out,
+    ],
+)
+def test_leftovers_are_mended(repository: GitPythonRepository, plan: WorktreePlan, git: Git, leave: Leave) -> None:
+    leave(repository, plan, git)
+
+    assert repository.ensure_worktree(plan) == (plan.path, plan.branch, plan.base_sha, True)
+
+    assert git(plan.path, "status", "--porcelain", "--branch") == f"## {plan.branch}"
+    assert (plan.path / "README.md").exists()
+    assert [worktree.path for worktree in repository.list_worktrees()] == [plan.path]
+    assert [path.name for path in (repository.common_dir / "worktrees").iterdir()] == [plan.path.name]
+
+
+def test_commits_survive_a_lost_worktree(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    (plan.path / "work.txt").write_text("1", encoding="utf-8")
+    repository.commit_all(plan.path, "work")
+    shutil.rmtree(plan.path)
+
+    repository.ensure_worktree(plan)
+
+    assert (plan.path / "work.txt").read_text(encoding="utf-8") == "1"
+
+
+def test_only_ours_is_repaired(repository: GitPythonRepository, plan: WorktreePlan, make_plan: MakePlan) -> None:
+    """Another worker's lost folder may be on a drive that comes back: `git worktree prune` would forget it."""
+    other = make_plan(repository, "TASK-2")
+    repository.ensure_worktree(other)
+    shutil.rmtree(other.path)
+    shutil.rmtree(plan.path)
+
+    repository.ensure_worktree(plan)
+
+    assert other.path in {worktree.path for worktree in repository.list_worktrees()}
+
+
+def test_a_worktree_on_another_branch_is_refused(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    git(plan.path, "switch", "--quiet", "--create", "agents-own")
+
+    with pytest.raises(WorktreeConflictError, match=f"is on agents-own, not on {plan.branch};.* switch {plan.branch}"):
+        repository.ensure_worktree(plan)
+
+
+def test_the_branch_checked_out_elsewhere_is_refused(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    git(repository.path, "worktree", "remove", str(plan.path))
+    git(repository.path, "switch", "--quiet", plan.branch)
+
+    with pytest.raises(WorktreeConflictError, match=f"is checked out at {repository.path}, not at {plan.path}"):
+        repository.ensure_worktree(plan)
+
+
+def test_a_foreign_folder_in_place_of_a_lost_worktree_is_refused(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    git(repository.path, "worktree", "remove", str(plan.path))
+    plan.path.mkdir()
+    (plan.path / "mine.txt").write_text("precious", encoding="utf-8")
+
+    with pytest.raises(WorktreeConflictError, match="holds files and is no worktree of ours"):
+        repository.ensure_worktree(plan)
+    assert (plan.path / "mine.txt").exists()
+
+
+def test_a_lost_but_locked_worktree_is_refused(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    git(repository.path, "worktree", "lock", "--reason", "on a stick", str(plan.path))
+    shutil.rmtree(plan.path)
+
+    with pytest.raises(WorktreeConflictError, match=r"gone but locked .on a stick.*git worktree unlock"):
+        repository.ensure_worktree(plan)
+
+
+def test_a_sparse_worktree_is_finished_sparse(repository: GitPythonRepository, make_plan: MakePlan, git: Git) -> None:
+    plan = make_plan(repository, "TASK-9", paths=("nothing",))
+    repository.ensure_worktree(plan)
+    leave_half_made(repository, plan, git)
+
+    repository.ensure_worktree(plan)
+
+    assert not (plan.path / "src").exists()
+    assert git(repository.path, "rev-parse", worker_ref(plan.worker)) == plan.base_sha

@@ -1,0 +1,153 @@
+"""After a merge everything of a worker goes, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.adapters.git.repository import GitPythonRepository
+from parallel_workers.errors import GitCommandError
+from parallel_workers.identity import worker_ref
+from parallel_workers.worktrees import WorktreePlan
+from tests.conftest import Git
+from tests.git.conftest import MakePlan
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    """The bare repository that is `origin`."""
+    return tmp_path / "repo.git"
+
+
+@pytest.fixture
+def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
+    """A worktree with one commit, pushed."""
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    (plan.path / "work.txt").write_text("work", encoding="utf-8")
+    repository.commit_all(plan.path, "work")
+    repository.push_branch(plan.branch)
+    return plan
+
+
+@pytest.fixture
+def head(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> str:
+    """Where the branch is, and what was merged."""
+    return git(repository.path, "rev-parse", plan.branch)
+
+
+def refs(git: Git, path: Path) -> list[str]:
+    """Every ref but main and the remote's."""
+    names = git(path, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/parallel-workers").split()
+    return [name for name in names if name != "refs/heads/main"]
+
+
+def test_all_of_it_goes(repository: GitPythonRepository, plan: WorktreePlan, head: str, remote: Path, git: Git) -> None:
+    assert repository.remove_worker(plan, head) is None
+
+    assert not plan.path.exists()
+    assert refs(git, repository.path) == []
+    assert refs(git, remote) == []
+    assert git(repository.path, "status", "--porcelain") == ""
+
+
+def test_again_is_harmless(repository: GitPythonRepository, plan: WorktreePlan, head: str) -> None:
+    repository.remove_worker(plan, head)
+
+    assert repository.remove_worker(plan, head) is None
+    assert not repository.ensure_worktree(plan).adopted, "and the task can be begun anew"
+
+
+def test_a_branch_the_forge_deleted_is_fine(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, remote: Path, git: Git
+) -> None:
+    git(remote, "branch", "-D", plan.branch)
+
+    repository.remove_worker(plan, head)
+
+    assert refs(git, repository.path) == []
+
+
+def test_leftovers_are_saved(repository: GitPythonRepository, plan: WorktreePlan, head: str, git: Git) -> None:
+    (plan.path / "late.txt").write_text("written after the merge", encoding="utf-8")
+
+    ref = repository.remove_worker(plan, head)
+
+    assert ref is not None
+    assert refs(git, repository.path) == [ref]
+    assert git(repository.path, "show", f"{ref}:late.txt") == "written after the merge"
+
+
+def test_a_branch_that_went_on_is_kept(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, remote: Path, git: Git
+) -> None:
+    (plan.path / "late.txt").write_text("committed after the merge", encoding="utf-8")
+    late = repository.commit_all(plan.path, "late")
+
+    repository.remove_worker(plan, head)
+
+    assert not plan.path.exists()
+    assert git(repository.path, "rev-parse", plan.branch) == late
+    assert refs(git, remote) == [], "there it is still what was merged"
+
+
+def test_a_remote_branch_that_went_on_is_kept(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, remote: Path, git: Git
+) -> None:
+    theirs = git(remote, "commit-tree", "-p", head, "-m", "theirs", f"{head}^{{tree}}")
+    git(remote, "update-ref", f"refs/heads/{plan.branch}", theirs)
+
+    repository.remove_worker(plan, head)
+
+    assert git(remote, "rev-parse", plan.branch) == theirs
+    assert refs(git, repository.path) == []
+
+
+def test_a_branch_checked_out_in_the_main_checkout_is_kept(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, git: Git
+) -> None:
+    git(repository.path, "switch", "--quiet", "--ignore-other-worktrees", plan.branch)
+
+    repository.remove_worker(plan, head)
+
+    assert git(repository.path, "rev-parse", "HEAD") == head
+    assert git(repository.path, "status", "--porcelain") == ""
+
+
+def test_an_unreachable_remote_can_be_tried_again(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, remote: Path, git: Git
+) -> None:
+    remote.rename(remote.with_name("away.git"))
+    with pytest.raises(GitCommandError):
+        repository.remove_worker(plan, head)
+    assert git(repository.path, "rev-parse", plan.branch, worker_ref(plan.worker))
+    remote.with_name("away.git").rename(remote)
+
+    repository.remove_worker(plan, head)
+
+    assert refs(git, remote) == refs(git, repository.path) == []
+
+
+def test_a_worktree_the_user_made_there_is_kept(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, git: Git
+) -> None:
+    repository.remove_worker(plan, head)
+    git(repository.path, "worktree", "add", "--quiet", "-b", plan.branch, str(plan.path), head)
+
+    repository.remove_worker(plan, head)
+
+    assert (plan.path / "work.txt").exists()
+    assert git(repository.path, "rev-parse", plan.branch) == head
+
+
+def test_another_worker_is_not_touched(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, make_plan: MakePlan, git: Git
+) -> None:
+    other = make_plan(repository, "TASK-2")
+    repository.ensure_worktree(other)
+
+    repository.remove_worker(plan, head)
+
+    assert (other.path / "README.md").exists()
+    assert refs(git, repository.path) == [f"refs/heads/{other.branch}", worker_ref(other.worker)]

@@ -1,0 +1,200 @@
+"""Removing a worktree never loses what is saved nowhere else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
+from parallel_workers.errors import UnsavedWorkError, UsageError, WorktreeConflictError
+from parallel_workers.worktrees import WorktreePlan
+from tests.conftest import Git
+from tests.git.conftest import MakePlan
+
+
+@pytest.fixture
+def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
+    """A worktree that exists."""
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    return plan
+
+
+def leave_unsaved(plan: WorktreePlan) -> None:
+    """Changed, deleted, untracked and ignored files."""
+    (plan.path / "README.md").write_text("changed", encoding="utf-8")
+    (plan.path / "src/one.txt").unlink()
+    (plan.path / "new.txt").write_text("new", encoding="utf-8")
+    (plan.path / ".gitignore").write_text("*.log", encoding="utf-8")
+    (plan.path / "x.log").write_text("ignored", encoding="utf-8")
+
+
+def test_a_clean_one_goes_and_its_branch_stays(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    assert repository.remove_worktree(plan.path) is None
+
+    assert not plan.path.exists()
+    assert repository.list_worktrees() == ()
+    assert git(repository.path, "rev-parse", plan.branch) == plan.base_sha
+
+
+def test_unsaved_work_is_refused_and_named(repository: GitPythonRepository, plan: WorktreePlan) -> None:
+    leave_unsaved(plan)
+
+    with pytest.raises(UnsavedWorkError, match=r"README\.md, src/one\.txt, \.gitignore, new\.txt\. Commit it \(git -C"):
+        repository.remove_worktree(plan.path)
+
+    assert (plan.path / "new.txt").read_text(encoding="utf-8") == "new"
+
+
+def test_many_files_are_counted(repository: GitPythonRepository, plan: WorktreePlan) -> None:
+    for number in range(9):
+        (plan.path / f"{number}.txt").write_text("", encoding="utf-8")
+
+    with pytest.raises(UnsavedWorkError, match=r"0\.txt, .*, 4\.txt and 4 more"):
+        repository.remove_worktree(plan.path)
+
+
+def test_force_saves_it_to_a_rescue_ref(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    leave_unsaved(plan)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    assert ref is not None
+    assert re.fullmatch(rf"refs/parallel-workers/rescue/{plan.worker}/\d{{8}}T\d{{6}}\.\d{{6}}Z", ref)
+    assert not plan.path.exists()
+    assert git(repository.path, "show", f"{ref}:README.md") == "changed"
+    assert git(repository.path, "show", f"{ref}:new.txt") == "new"
+    assert git(repository.path, "ls-tree", "-r", "--name-only", ref).split() == [".gitignore", "README.md", "new.txt"]
+    assert git(repository.path, "rev-parse", f"{ref}^") == plan.base_sha
+    assert git(repository.path, "rev-parse", plan.branch) == plan.base_sha
+
+
+def test_a_sparse_worktree_is_saved_whole(repository: GitPythonRepository, make_plan: MakePlan, git: Git) -> None:
+    plan = make_plan(repository, "TASK-2", paths=("docs",))
+    repository.ensure_worktree(plan)
+    (plan.path / "other").mkdir()
+    (plan.path / "other/new.txt").write_text("new", encoding="utf-8")
+
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    assert git(repository.path, "ls-tree", "-r", "--name-only", str(ref)).split() == [
+        "README.md", "other/new.txt", "src/one.txt",
+    ]  # fmt: skip
+
+
+def test_a_commit_on_no_branch_is_unsaved_work(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    git(plan.path, "switch", "--quiet", "--detach")
+    git(plan.path, "commit", "--quiet", "--allow-empty", "--message", "on no branch")
+    loose = git(plan.path, "rev-parse", "HEAD")
+
+    with pytest.raises(UnsavedWorkError, match=f"commit {loose[:12]}, which is on no branch"):
+        repository.remove_worktree(plan.path)
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    assert git(repository.path, "rev-parse", f"{ref}^") == loose
+
+
+def test_a_locked_one_only_by_force(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    git(repository.path, "worktree", "lock", "--reason", "in use", str(plan.path))
+
+    with pytest.raises(WorktreeConflictError, match=r"is locked .in use.; git worktree unlock"):
+        repository.remove_worktree(plan.path)
+    assert plan.path.exists()
+    assert repository.remove_worktree(plan.path, force=True) is None
+    assert not plan.path.exists()
+
+
+def test_only_linked_worktrees_of_this_repository(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path, git: Git
+) -> None:
+    (tmp_path / "link").symlink_to(plan.path)
+    (tmp_path / "folder").mkdir()
+    git(tmp_path, "clone", "--quiet", str(repository.path), "other")
+
+    for path, said in (
+        (repository.path, "is the main checkout"),
+        (tmp_path / "link", "is a symbolic link"),
+        (tmp_path / "folder", "is no worktree of"),
+        (tmp_path / "other", "is no worktree of"),
+        (plan.path / "src", "is no worktree of"),
+        (tmp_path / "nothing", "is no worktree of"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            repository.remove_worktree(path, force=True)
+        assert path.exists() or path.name == "nothing"
+
+
+def test_links_in_it_are_removed_and_not_followed(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/file").write_text("x", encoding="utf-8")
+    (plan.path / "link").symlink_to(tmp_path / "precious")
+
+    repository.remove_worktree(plan.path, force=True)
+
+    assert (tmp_path / "precious/file").exists()
+
+
+@pytest.mark.parametrize("pointer", [None, "gitdir: /nowhere\n"])
+def test_a_worktree_whose_git_file_was_tampered_with_is_saved(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, pointer: str | None
+) -> None:
+    (plan.path / "new.txt").write_text("new", encoding="utf-8")
+    (plan.path / ".git").unlink()
+    if pointer:
+        (plan.path / ".git").write_text(pointer, encoding="utf-8")
+
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    assert git(repository.path, "show", f"{ref}:new.txt") == "new"
+    assert not plan.path.exists()
+    assert repository.list_worktrees() == ()
+
+
+def test_one_whose_folder_is_gone_is_forgotten(repository: GitPythonRepository, plan: WorktreePlan) -> None:
+    shutil.rmtree(plan.path)
+
+    assert repository.remove_worktree(plan.path) is None
+    assert repository.list_worktrees() == ()
+
+
+def test_submodules(repository: GitPythonRepository, make_plan: MakePlan, tmp_path: Path, git: Git) -> None:
+    """git itself refuses to remove a worktree that holds a submodule."""
+    allow = ("-c", "protocol.file.allow=always", "submodule", "--quiet")
+    git(repository.path, *allow, "add", str(tmp_path / "repo.git"), "module")
+    git(repository.path, "commit", "--quiet", "--message", "module")
+    reopened = open_repository(repository.path)
+    clean, dirty = make_plan(reopened, "TASK-2"), make_plan(reopened, "TASK-3")
+    for plan in (clean, dirty):
+        reopened.ensure_worktree(plan)
+        git(plan.path, *allow, "update", "--init")
+    (dirty.path / "module/README.md").write_text("unsaved", encoding="utf-8")
+
+    assert reopened.remove_worktree(clean.path) is None
+    with pytest.raises(UnsavedWorkError, match="module"):
+        reopened.remove_worktree(dirty.path)
+
+    assert not clean.path.exists()
+    assert (dirty.path / "module/README.md").read_text(encoding="utf-8") == "unsaved"
+
+
+def test_prune_forgets_only_what_is_gone(repository: GitPythonRepository, make_plan: MakePlan, git: Git) -> None:
+    gone, locked, without_git_file, there = (make_plan(repository, f"TASK-{number}") for number in range(4))
+    for plan in (gone, locked, without_git_file, there):
+        repository.ensure_worktree(plan)
+    git(repository.path, "worktree", "lock", str(locked.path))
+    shutil.rmtree(gone.path)
+    shutil.rmtree(locked.path)
+    (without_git_file.path / ".git").unlink()
+
+    assert repository.prune() == (gone.path,)
+    assert repository.prune() == ()
+
+    assert {worktree.path for worktree in repository.list_worktrees()} == {
+        locked.path, without_git_file.path, there.path,
+    }  # fmt: skip
+    assert git(repository.path, "rev-parse", gone.branch), "branches stay"
