@@ -1,0 +1,1 @@
+"""Running agents: start, watch, and end everything they started."""
