@@ -1,0 +1,1 @@
+"""Pull requests without an account: kept in the repository itself, under its own refs, visible to plain git."""

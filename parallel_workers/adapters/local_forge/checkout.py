@@ -1,0 +1,89 @@
+"""Bringing checkouts of a base branch along when the branch moves, as git's `updateInstead` does."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from parallel_workers.adapters.git.command import run_git
+from parallel_workers.adapters.local_forge.host import Host
+from parallel_workers.errors import ForgeError, GitCommandError
+
+_FILES_NAMED = 10
+
+
+class CheckoutBusyError(ForgeError):
+    """A checkout of the branch holds something that moving it would lose; `files` are relative to it."""
+
+    def __init__(self, checkout: Path, what: str, files: tuple[str, ...]) -> None:
+        self.files = files
+        shown = ", ".join(files[:_FILES_NAMED]) + (
+            f" and {len(files) - _FILES_NAMED} more" * (len(files) > _FILES_NAMED)
+        )
+        super().__init__(f"{checkout} {what}{f': {shown}' if files else ''}", transient=True)
+
+
+def find_checkouts(host: Host, branch: str) -> tuple[Path, ...]:
+    """Every existing worktree in which `branch` is checked out; more than one only after `worktree add --force`."""
+    found, path = [], Path()
+    for line in host.git("worktree", "list", "--porcelain", "-z").split("\0"):
+        name, _, value = line.partition(" ")
+        if name == "worktree":
+            path = Path(value)
+        elif name == "branch" and value == f"refs/heads/{branch}" and path.is_dir() and path != host.git_dir:
+            found.append(path)
+    return tuple(found)
+
+
+@contextmanager
+def brought_along(host: Host, branch: str, old: str, new: str) -> Iterator[None]:
+    """Within: every checkout of `branch` shows `new` already, and the caller moves the branch from `old` to it.
+
+    If that fails the checkouts are put back. The order is the safe one: killed between the two, a checkout
+    shows the merge as staged changes and the next attempt takes it up from there.
+
+    Raises:
+        CheckoutBusyError: a checkout is not clean; none was touched.
+    """
+    checkouts = find_checkouts(host, branch)
+    for checkout in checkouts:
+        _ensure_clean(checkout, old, new)
+    with ExitStack() as undo:
+        for checkout in checkouts:
+            _switch(checkout, old, new)
+            undo.callback(_switch, checkout, new, old)
+        yield
+        undo.pop_all()
+
+
+def _ensure_clean(checkout: Path, old: str, new: str) -> None:
+    entries = iter(run_git(checkout, "status", "--porcelain", "-z", "--untracked-files=no").split("\0"))
+    changed = []
+    for entry in entries:
+        if entry:
+            changed.append(entry[3:])
+        # a rename is followed by the name it had before
+        if entry[:1] in {"R", "C"}:
+            next(entries)
+    if changed:
+        # an attempt that was killed half way left just the merge itself behind
+        if not run_git(checkout, "diff-index", "--name-only", new):
+            return
+        raise CheckoutBusyError(checkout, "has uncommitted changes", tuple(changed))
+    added = run_git(checkout, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", "--diff-filter=A", old, new)
+    # ignored files too: git would overwrite those without a word
+    in_the_way = tuple(name for name in added.split("\0") if name and os.path.lexists(checkout / name))
+    if in_the_way:
+        raise CheckoutBusyError(checkout, "has untracked files that the merge would overwrite", in_the_way)
+
+
+def _switch(checkout: Path, origin: str, target: str) -> None:
+    try:
+        run_git(checkout, "read-tree", "-m", "-u", origin, target)
+    except GitCommandError as error:
+        files = tuple(dict.fromkeys(re.findall(r"'([^'\n]+)'", error.stderr)))
+        said = error.stderr.strip().splitlines()[:1] or ["git read-tree failed"]
+        raise CheckoutBusyError(checkout, f"cannot be brought along ({said[0]})", files) from error

@@ -1,0 +1,130 @@
+"""Noticing that a pull request's work is in its base, however it got there.
+
+In order of cost, each for any number of pull requests in a fixed number of processes:
+ancestry (a merge commit, a fast-forward), patch ids (a squash, a rebase, cherry-picks; also when the base
+went on to change the same lines), a simulated merge that changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from parallel_workers.adapters.local_forge.host import Host
+from parallel_workers.adapters.local_forge.merging import merge_trees
+
+# a pull request that waited for longer than this many commits of its base stays open until a person merges it
+_BASE_COMMITS_COMPARED = 2000
+
+
+class Landing(NamedTuple):
+    """The commit of the base with which the work was all there, and how that was seen."""
+
+    sha: str
+    how: str
+
+
+class Ahead(NamedTuple):
+    """Commits that some heads have and the base has not, each with its parents."""
+
+    parents: Mapping[str, tuple[str, ...]]
+
+    def of(self, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Commits of one head (newest first), and the commits of the base they stand on."""
+        found: dict[str, None] = {}
+        stood_on: dict[str, None] = {}
+        waiting = [head]
+        while waiting:
+            sha = waiting.pop()
+            if sha not in self.parents:
+                stood_on[sha] = None
+            elif sha not in found:
+                found[sha] = None
+                waiting.extend(self.parents[sha])
+        return tuple(found), tuple(stood_on)
+
+
+def find_ahead(host: Host, base: str, heads: Iterable[str]) -> Ahead:
+    """What `heads` add to `base`; one process for all. A head that is not in the answer is in the base."""
+    asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)) + f"^{base}\n"
+    listed = host.git("rev-list", "--parents", "--stdin", stdin=asked)
+    rows = (line.split() for line in listed.split("\n") if line)
+    return Ahead({sha: tuple(parents) for sha, *parents in rows})
+
+
+def find_merge(host: Host, base: str, head: str) -> Landing:
+    """How `head`, an ancestor of `base`, came into it; two processes."""
+    after = set(host.git("rev-list", "--ancestry-path", f"{head}..{base}").split())
+    chain = host.git("rev-list", "--first-parent", "--parents", f"{head}..{base}").split("\n")
+    with_head = [row for row in (line.split() for line in chain if line) if row[0] in after]
+    if not with_head or with_head[-1][1] == head:
+        return Landing(head, "fast-forward")
+    return Landing(with_head[-1][0], "merge commit")
+
+
+def find_content(host: Host, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]) -> dict[str, Landing]:
+    """Which of `heads`, none of them an ancestor of `base`, are in it by content.
+
+    `since` are commits at which the base stood when the heads were not in it. At most nine processes.
+    """
+    landed = _find_patches(host, base, heads, ahead, since)
+    merged = merge_trees(host, [(base, base), *((base, head) for head in heads)])
+    for head, result in zip(heads, merged[1:], strict=True):
+        if head not in landed and not result.conflicts and result.tree == merged[0].tree:
+            landed[head] = Landing(base, "same content")
+    return landed
+
+
+def _find_patches(
+    host: Host, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]
+) -> dict[str, Landing]:
+    commits = {head: [sha for sha in ahead.of(head)[0] if len(ahead.parents[sha]) == 1] for head in heads}
+    new_in_base = _base_commits(host, base, tuple(dict.fromkeys(since)))
+    if not new_in_base:
+        return {}
+    own = (sha for shas in commits.values() for sha in shas)
+    patches = _patch_ids(host, dict.fromkeys([*new_in_base, *own]))
+    in_base = {patches[sha]: sha for sha in reversed(new_in_base) if sha in patches}
+    whole = _squash_patches(host, base, [head for head in heads if len(commits[head]) != 1], ahead)
+    landed = {}
+    for head in heads:
+        own_patches = [patches[sha] for sha in commits[head] if sha in patches]
+        if whole.get(head) in in_base:
+            landed[head] = Landing(in_base[whole[head]], "squash")
+        elif own_patches and all(patch in in_base for patch in own_patches):
+            landed[head] = Landing(in_base[own_patches[0]], "rebase" if len(own_patches) > 1 else "same patch")
+    return landed
+
+
+def _base_commits(host: Host, base: str, since: tuple[str, ...]) -> list[str]:
+    """Commits that came into the base since the oldest of `since`, newest first."""
+    # after a forced push to the base some may be gone
+    known = host.git("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{sha}\n" for sha in since)).split("\n")
+    starts = [sha for sha in known if sha and " " not in sha]
+    start = host.git("merge-base", "--octopus", *starts) if len(starts) > 1 else "".join(starts)
+    if not start:
+        return []
+    limit = f"--max-count={_BASE_COMMITS_COMPARED}"
+    return host.git("rev-list", "--no-merges", limit, f"{start}..{base}").split()
+
+
+def _squash_patches(host: Host, base: str, heads: Sequence[str], ahead: Ahead) -> dict[str, str]:
+    """Patch ids of all that each head changes, as one patch."""
+    asked: dict[str, None] = {}
+    for head in heads:
+        stood_on = ahead.of(head)[1]
+        if stood_on:
+            # a head into which the base was merged stands on several commits of it
+            start = stood_on[0] if len(stood_on) == 1 else host.git("merge-base", base, head)
+            asked[f"{head} {start}"] = None
+    return _patch_ids(host, asked) if asked else {}
+
+
+def _patch_ids(host: Host, lines: Iterable[str]) -> dict[str, str]:
+    """Patch id by commit, for lines `<commit>` or `<commit> <commit to compare with>`; two processes."""
+    asked = "".join(f"{line}\n" for line in lines)
+    # options of its own: the user's diff settings would change the patches, not on both sides alike
+    options = ("-p", "--root", "--no-renames", "--no-ext-diff", "--no-textconv", "--full-index", "--no-color")
+    patches = host.git("diff-tree", "--stdin", *options, stdin=asked)
+    rows = (line.split() for line in host.git("patch-id", "--stable", stdin=patches + "\n").split("\n"))
+    return {row[1]: row[0] for row in rows if row}

@@ -1,0 +1,169 @@
+"""The base branch is checked out somewhere: a clean checkout comes along, any other makes the merge wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.adapters.git.command import run_git
+from parallel_workers.adapters.local_forge.checkout import brought_along
+from parallel_workers.adapters.local_forge.forge import LocalForge, open_local_forge
+from parallel_workers.adapters.local_forge.host import find_host
+from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft, PullRequestState
+from parallel_workers.spec import MergeMethod
+
+Git = Callable[..., str]
+Make = Callable[..., Path]
+
+
+def _open(repository: Path, git: Git, files: dict[str, str]) -> tuple[LocalForge, PullRequest]:
+    """A pull request whose branch was made without touching the main checkout."""
+    worktree = repository.parent / "work"
+    git(repository, "worktree", "add", "--quiet", "--no-track", "-b", "feature/a", str(worktree), "main")
+    for name, text in files.items():
+        (worktree / name).write_text(text)
+    git(worktree, "add", "--all", "--force")
+    git(worktree, "commit", "--quiet", "--message", "feat: a")
+    forge = open_local_forge(repository)
+    head = git(worktree, "rev-parse", "HEAD")
+    return forge, forge.ensure_pull_request(PullRequestDraft("worker-a", "A", "", "feature/a", head, "main"))
+
+
+def _assert_waits(forge: LocalForge, pull: PullRequest, checkout: Path, files: tuple[str, ...], git: Git) -> None:
+    base, shown = git(checkout, "rev-parse", "main"), git(checkout, "status", "--porcelain")
+    for method in MergeMethod:
+        attempt = forge.merge_pull_request(pull.number, method)
+        assert (attempt.outcome, attempt.files) == (MergeOutcome.WAIT, files)
+        assert str(checkout) in attempt.reason
+        assert all(name in attempt.reason for name in files)
+        assert attempt.pull_request.state is PullRequestState.OPEN
+    assert git(checkout, "rev-parse", "main") == base
+    assert git(checkout, "status", "--porcelain") == shown
+
+
+@pytest.mark.parametrize("method", list(MergeMethod), ids=lambda method: method.value)
+def test_a_clean_main_checkout_comes_along(make_repository: Make, git: Git, method: MergeMethod) -> None:
+    repository = make_repository("näme with space")
+    (repository / "notes.txt").write_text("mine, untracked\n")
+    forge, pull = _open(repository, git, {"README.md": "# changed\n", "new.txt": "new\n"})
+    assert forge.merge_pull_request(pull.number, method).outcome is MergeOutcome.MERGED
+    assert (repository / "README.md").read_text() == "# changed\n"
+    assert (repository / "new.txt").read_text() == "new\n"
+    assert git(repository, "status", "--porcelain") == "?? notes.txt"
+    assert git(repository, "symbolic-ref", "HEAD") == "refs/heads/main"
+    assert git(repository, "rev-parse", "HEAD") == git(repository, "rev-parse", "main")
+
+
+def test_a_linked_worktree_of_a_bare_repository_comes_along(make_repository: Make, git: Git) -> None:
+    bare = make_repository(bare_remote=True).parent / "repo.git"
+    git(bare, "remote", "remove", "origin")
+    linked = bare.parent / "linked"
+    git(bare, "worktree", "add", "--quiet", str(linked), "main")
+    forge, pull = _open(bare, git, {"new.txt": "new\n"})
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+    assert (linked / "new.txt").read_text() == "new\n"
+    assert git(linked, "status", "--porcelain") == ""
+
+
+def test_both_come_along_when_the_branch_is_checked_out_twice(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    second = repository.parent / "second"
+    git(repository, "worktree", "add", "--quiet", "--force", str(second), "main")
+    forge, pull = _open(repository, git, {"new.txt": "new\n"})
+    (second / "README.md").write_text("unsaved\n")
+    _assert_waits(forge, pull, second, ("README.md",), git)
+    assert not (repository / "new.txt").exists()
+    git(second, "checkout", "--quiet", "README.md")
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+    assert [git(checkout, "status", "--porcelain") for checkout in (repository, second)] == ["", ""]
+
+
+def test_another_branch_checked_out_is_left_alone(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    forge, pull = _open(repository, git, {"new.txt": "new\n"})
+    git(repository, "switch", "--quiet", "--create", "elsewhere")
+    (repository / "README.md").write_text("unsaved\n")
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+    assert not (repository / "new.txt").exists()
+    assert git(repository, "diff", "--name-only") == "README.md"
+    assert git(repository, "show", "main:new.txt") == "new"
+
+
+def test_uncommitted_changes_make_it_wait_and_are_named(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    forge, pull = _open(repository, git, {"new.txt": "new\n"})
+    (repository / "src" / "one.txt").write_text("unsaved\n")
+    (repository / "README.md").write_text("staged\n")
+    git(repository, "add", "README.md")
+    _assert_waits(forge, pull, repository, ("README.md", "src/one.txt"), git)
+    assert (repository / "src" / "one.txt").read_text() == "unsaved\n"
+    git(repository, "reset", "--quiet", "--hard")
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["untracked", "ignored"])
+def test_a_file_in_the_way_makes_it_wait_and_is_kept(make_repository: Make, git: Git, *, ignored: bool) -> None:
+    repository = make_repository(files={".gitignore": ".env\n" if ignored else "x\n"})
+    forge, pull = _open(repository, git, {".env": "theirs\n"})
+    (repository / ".env").write_text("mine\n")
+    _assert_waits(forge, pull, repository, (".env",), git)
+    assert (repository / ".env").read_text() == "mine\n"
+
+
+def test_a_git_at_work_in_the_checkout_makes_it_wait(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    forge, pull = _open(repository, git, {"new.txt": "new\n"})
+    lock = repository / ".git" / "index.lock"
+    lock.touch()
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.MERGE)
+    assert attempt.outcome is MergeOutcome.WAIT
+    assert "index.lock" in attempt.reason
+    lock.unlink()
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+
+
+def test_when_the_branch_cannot_be_moved_the_checkout_is_put_back(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    _, pull = _open(repository, git, {"README.md": "# changed\n", "new.txt": "new\n"})
+    host, base = find_host(repository), git(repository, "rev-parse", "main")
+    with pytest.raises(RuntimeError), brought_along(host, "main", base, pull.head_sha):
+        assert (repository / "new.txt").exists()
+        raise RuntimeError("the ref moved")
+    assert not (repository / "new.txt").exists()
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_an_attempt_killed_before_the_branch_moved_is_taken_up_again(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    forge, pull = _open(repository, git, {"README.md": "# changed\n", "new.txt": "new\n"})
+    base = git(repository, "rev-parse", "main")
+    # where kill -9 leaves it: the files are there, the branch is where it was
+    run_git(repository, "read-tree", "-m", "-u", base, pull.head_sha)
+    assert git(repository, "status", "--porcelain") != ""
+    assert open_local_forge(repository).merge_pull_request(pull.number, MergeMethod.SQUASH).outcome is (
+        MergeOutcome.MERGED
+    )
+    assert git(repository, "status", "--porcelain") == ""
+    assert (repository / "new.txt").read_text() == "new\n"
+    assert forge.fetch_pull_requests() == ()
+
+
+def test_with_a_remote_the_clones_own_checkout_of_the_base_is_not_touched(make_repository: Make, git: Git) -> None:
+    clone = make_repository(bare_remote=True)
+    remote, before = clone.parent / "repo.git", git(clone, "rev-parse", "main")
+    git(clone, "switch", "--quiet", "--create", "feature/a")
+    (clone / "new.txt").write_text("new\n")
+    git(clone, "add", "new.txt")
+    git(clone, "commit", "--quiet", "--message", "feat: a")
+    git(clone, "push", "--quiet", "origin", "feature/a")
+    head = git(clone, "rev-parse", "HEAD")
+    git(clone, "switch", "--quiet", "main")
+    (clone / "README.md").write_text("unsaved\n")
+    forge = open_local_forge(clone)
+    pull = forge.ensure_pull_request(PullRequestDraft("worker-a", "A", "", "feature/a", head, "main"))
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+    assert git(remote, "show", "main:new.txt") == "new"
+    assert git(clone, "rev-parse", "main") == before
+    assert not (clone / "new.txt").exists()
