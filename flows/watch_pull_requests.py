@@ -85,8 +85,8 @@ def _has_moved(order: TaskOrder, pull_request: PullRequest | None) -> bool:
 
 async def _carry_on(orders: list[TaskOrder]) -> list[TaskOutcome]:
     engine = LocalEngine()
-    context = contextvars.copy_context()
-    context.run(use_engine(engine).__enter__)
+    with use_engine(engine):
+        context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(run_worker(engine, order), context=context.copy()) for order in orders]
     return list(await asyncio.gather(*tasks))

@@ -44,18 +44,19 @@ def prefect_server(
 
     The server is shared by the tests of one pytest-xdist worker: look for your own flow runs, not for all of them.
     """
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+    import prefect.context
 
     home = isolated_environment / ".prefect"
     monkeypatch.setenv("PREFECT_API_URL", embedded_server.api_url)
-    with temporary_settings(
-        {
-            PREFECT_API_URL: embedded_server.api_url,
-            PREFECT_HOME: home,
-            PREFECT_LOCAL_STORAGE_PATH: home / "storage",
-        }
-    ):
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    monkeypatch.setenv("PREFECT_LOCAL_STORAGE_PATH", str(home / "storage"))
+    # Not temporary_settings: those hold in one context, and Prefect sends logs and events from threads of its own.
+    prefect.context.refresh_global_settings_context()
+    try:
         yield embedded_server
+    finally:
+        monkeypatch.delenv("PREFECT_API_URL")
+        prefect.context.refresh_global_settings_context()
 
 
 def _send_what_waits() -> None:

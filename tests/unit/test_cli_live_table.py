@@ -70,7 +70,9 @@ def test_says_how_many_went_wrong() -> None:
 
 
 async def test_draws_again_only_when_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parallel_workers.cli.live_table.time", SimpleNamespace(monotonic=lambda: 10.0))
+    monkeypatch.setattr(
+        "parallel_workers.cli.live_table.time", SimpleNamespace(monotonic=lambda: 10.0, thread_time=time.thread_time)
+    )
     output = io.StringIO()
     progress = many(5, active=1)
     table = LiveTable(progress, Console(file=output, force_terminal=True, width=80, height=24))

@@ -8,27 +8,32 @@ import re
 from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.layout import branch_ref, read_head, read_ref
 from parallel_workers.adapters.git.opened import OpenedRepository, Remote
+from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.errors import BaseBranchError
 
 _FETCH_ATTEMPTS = 5
+_FETCH_RACES = ("cannot lock ref", "bad object worktrees/")
+"""Another process fetched the same branch between our look at the ref and our lock; or a worktree is just being
+made: for a moment its HEAD names no object, and a fetch checks that every HEAD does."""
 _NO_REF_NAME = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|@\{|//|^/|/$|\.lock(/|$)|(^|/)\.|\.$|^-|^$")
 """What git-check-ref-format forbids, as far as it could change the meaning of a refspec."""
 
 
-def fetch_base(opened: OpenedRepository, base_branch: str) -> str:
+def fetch_base(opened: OpenedRepository, lock: RepositoryLock, base_branch: str) -> str:
     """Bring the base branch up to date from the remote, if there is one; its commit sha.
 
     Raises:
         BaseBranchError: no such branch, or it has no commit yet.
+        RepositoryLockedError: another process keeps the lock, and without it the fetch did not succeed.
     """
     if _NO_REF_NAME.search(base_branch):
         raise BaseBranchError(f"base branch {base_branch!r} is no valid branch name")
     if opened.remote is None:
         return _local_base(opened, base_branch)
-    return _remote_base(opened, opened.remote, base_branch)
+    return _remote_base(opened, lock, opened.remote, base_branch)
 
 
-def _remote_base(opened: OpenedRepository, remote: Remote, base_branch: str) -> str:
+def _remote_base(opened: OpenedRepository, lock: RepositoryLock, remote: Remote, base_branch: str) -> str:
     tracking = f"refs/remotes/{remote.name}/{base_branch}"
     arguments = (
         "fetch",
@@ -41,11 +46,7 @@ def _remote_base(opened: OpenedRepository, remote: Remote, base_branch: str) -> 
         remote.url,
         f"+{branch_ref(base_branch)}:{tracking}",
     )
-    for _ in range(_FETCH_ATTEMPTS):
-        output = opened.ask(*arguments)
-        # another process fetched the same branch between our look at the ref and our lock
-        if output.code == 0 or "cannot lock ref" not in output.stderr:
-            break
+    output = _fetch(opened, lock, arguments)
     if output.code != 0 and "couldn't find remote ref" in output.stderr:
         raise BaseBranchError(_missing_on_remote(opened, remote, base_branch))
     checked(_as_remote_error(output), arguments)
@@ -53,6 +54,17 @@ def _remote_base(opened: OpenedRepository, remote: Remote, base_branch: str) -> 
     if sha is None:  # it was fetched a moment ago
         raise BaseBranchError(f"{tracking} vanished while it was fetched from {remote.name}")
     return sha
+
+
+def _fetch(opened: OpenedRepository, lock: RepositoryLock, arguments: tuple[str, ...]) -> GitOutput:
+    """At first without the lock, so that nobody waits for the network; after a lost race with it."""
+    output = opened.ask(*arguments)
+    for _ in range(_FETCH_ATTEMPTS - 1):
+        if output.code == 0 or not any(race in output.stderr for race in _FETCH_RACES):
+            break
+        with lock.hold() as descriptor:
+            output = opened.ask(*arguments, inherited_fds=(descriptor,))
+    return output
 
 
 def _as_remote_error(output: GitOutput) -> GitOutput:

@@ -66,7 +66,7 @@ class GitPythonRepository:
 
     def fetch_base(self, base_branch: str) -> str:
         """Bring the base up to date; callers at the same time share one fetch. Raises BaseBranchError."""
-        return self._fetches.run(base_branch, lambda: bases.fetch_base(self._opened, base_branch))
+        return self._fetches.run(base_branch, lambda: bases.fetch_base(self._opened, self._lock, base_branch))
 
     def ensure_worktree(self, plan: WorktreePlan) -> EnsuredWorktree:
         """Make or adopt branch and worktree. Raises WorktreeConflictError, UsageError, RepositoryLockedError."""

@@ -1,0 +1,89 @@
+"""Carries out a batch in this process and shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parallel_workers.cli import batch_summary
+from parallel_workers.cli.boundary import ExitCode
+from parallel_workers.cli.output import print_json, print_table, say
+from parallel_workers.cli.plain_progress import PlainProgress
+from parallel_workers.cli.run_options import RunRequest
+from parallel_workers.cli.stop_signals import run_until_stopped
+
+if TYPE_CHECKING:
+    from parallel_workers.cli.live_table import LiveTable
+    from parallel_workers.progress import BatchOutcome, ProgressObserver
+    from parallel_workers.spec import BatchSpec
+
+
+def run_batch_here(batch: BatchSpec, request: RunRequest, how_to_go_on: str) -> int:
+    """Run the batch to its end, showing it on stderr and the outcome on stdout; the exit code.
+
+    `how_to_go_on` is said when it was interrupted.
+    """
+    from parallel_workers.cli.server_access import reach_server
+
+    address = reach_server(preload="flows.run_batch", verbose=request.verbose)
+    outcome, stopped = _carry_out(batch, request)
+    _print_outcome(outcome, as_json=request.as_json)
+    repository = shlex.quote(str(Path(batch.repository).resolve()))
+    say(batch_summary.how_to_look(repository, batch.base_branch, address.ui_url))
+    if outcome.succeeded:
+        return ExitCode.OK
+    if stopped:
+        say(how_to_go_on)
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED
+
+
+def _carry_out(batch: BatchSpec, request: RunRequest) -> tuple[BatchOutcome, bool]:
+    """The outcome, and whether it was interrupted."""
+    from flows.run_batch import RunOptions, carry_out
+
+    options = RunOptions(request.worktree_root, request.policy, request.poll_interval, request.max_workers)
+    observer, table = _choose_display(batch, verbose=request.verbose)
+
+    async def shown(stop: asyncio.Event) -> BatchOutcome:
+        async with table.shown() if table is not None else nullcontext():
+            return await carry_out(batch, observer=observer, stop=stop, options=options)
+
+    def leave() -> None:
+        if table is not None:
+            table.close()
+        say("Leaving at once.")
+
+    return run_until_stopped(shown, _say_stopping, leave)
+
+
+def _say_stopping() -> None:
+    say("Stopping: agents are ended, their work is kept. Again to leave at once.")
+
+
+def _choose_display(batch: BatchSpec, *, verbose: bool) -> tuple[ProgressObserver, LiveTable | None]:
+    """The live table where stderr is a terminal that can move its cursor; plain lines elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if verbose or not console.is_terminal or console.is_dumb_terminal:
+        return PlainProgress(say, verbose=verbose), None
+    from parallel_workers.cli.batch_progress import BatchProgress
+    from parallel_workers.cli.live_table import LiveTable
+
+    progress = BatchProgress((task.id, task.agent) for task in batch.tasks)
+    return progress, LiveTable(progress, console)
+
+
+def _print_outcome(outcome: BatchOutcome, *, as_json: bool) -> None:
+    if as_json:
+        print_json(batch_summary.as_json(outcome))
+        return
+    print_table(batch_summary.HEADINGS, batch_summary.rows(outcome), "")
+    say(batch_summary.totals(outcome))
+    for task in outcome.tasks:
+        if task.result == "failed":
+            say(f"See: parallel-workers logs {task.task_id}")

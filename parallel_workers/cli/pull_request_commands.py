@@ -1,0 +1,123 @@
+"""`pr`: pull requests of the local forge, which need no account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from parallel_workers.cli.boundary import ExitCode
+from parallel_workers.cli.output import json_option, print_fields, print_json, print_table, say
+from parallel_workers.cli.repository_option import repository_option
+
+if TYPE_CHECKING:
+    from parallel_workers.adapters.local_forge.forge import LocalForge
+    from parallel_workers.pull_requests import MergeAttempt, PullRequest
+
+_STATES = ("open", "merged", "closed", "all")
+_METHODS = ("merge", "squash", "rebase")
+
+
+@click.group()
+def pr() -> None:
+    """Look at and merge pull requests of the local forge.
+
+    They live in the repository itself, in refs/parallel-workers/pulls/.
+    """
+
+
+@pr.command("list")
+@click.option("--state", type=click.Choice(_STATES), default="open", show_default=True)
+@repository_option
+@json_option
+def list_pull_requests(state: str, repository: Path, *, as_json: bool) -> None:
+    """List pull requests."""
+    found = _forge(repository).fetch_pull_requests(include_ended=state != "open")
+    shown = [one for one in found if state in {"all", one.state.value}]
+    if as_json:
+        print_json(shown)
+    else:
+        rows = ((f"#{one.number}", one.state.value, one.head_branch, one.base_branch, one.title) for one in shown)
+        kind = "" if state == "all" else f"{state} "
+        print_table(("PR", "State", "Branch", "Base", "Title"), rows, f"No {kind}pull requests.")
+
+
+@pr.command("show")
+@click.argument("number", type=click.IntRange(min=1))
+@repository_option
+@json_option
+def show(number: int, repository: Path, *, as_json: bool) -> None:
+    """Show a pull request: state, branch, commits, changes and text."""
+    forge = _forge(repository)
+    one = forge.fetch_pull_request(number)
+    changes = forge.read_changes(number)
+    if as_json:
+        print_json({**one._asdict(), "changes": changes})
+        return
+    print_fields(
+        {
+            "title": one.title,
+            "number": f"#{one.number}",
+            "state": one.state.value,
+            "branch": f"{one.head_branch} into {one.base_branch}",
+            "head": one.head_sha,
+            "merged as": one.merge_sha,
+            "labels": ", ".join(one.labels),
+            "milestone": one.milestone,
+            "reason": one.reason,
+            "created": one.created_at,
+        }
+    )
+    click.echo(f"\n{changes.rstrip() or '(no commits)'}\n\n{one.body.rstrip()}")
+
+
+@pr.command("merge")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--merge", "method", flag_value="merge", default=True, help="With a merge commit (the default).")
+@click.option("--squash", "method", flag_value="squash", help="As one commit.")
+@click.option("--rebase", "method", flag_value="rebase", help="Commit by commit on top of the base.")
+@repository_option
+@json_option
+def merge(number: int, method: str, repository: Path, *, as_json: bool) -> int:
+    """Merge a pull request into its base; exit code 1, with the reason, when that cannot be."""
+    from parallel_workers.pull_requests import MergeOutcome
+    from parallel_workers.spec import MergeMethod
+
+    attempt = _forge(repository).merge_pull_request(number, MergeMethod(method))
+    if as_json:
+        print_json(attempt)
+    else:
+        _say_attempt(attempt)
+    return ExitCode.OK if attempt.outcome is MergeOutcome.MERGED else ExitCode.FAILED
+
+
+@pr.command("close")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--reason", default="", help="Why, for whoever looks later.")
+@repository_option
+@json_option
+def close(number: int, reason: str, repository: Path, *, as_json: bool) -> None:
+    """Close a pull request without merging it; its branch stays."""
+    closed: PullRequest = _forge(repository).close_pull_request(number, reason)
+    if as_json:
+        print_json(closed)
+    else:
+        say(f"#{number} is {closed.state.value}; its branch {closed.head_branch} is kept.")
+
+
+def _forge(repository: Path) -> LocalForge:
+    from parallel_workers.adapters.local_forge.forge import open_local_forge
+
+    return open_local_forge(repository)
+
+
+def _say_attempt(attempt: MergeAttempt) -> None:
+    one = attempt.pull_request
+    if attempt.outcome == "merged":
+        say(f"#{one.number} is merged into {one.base_branch}.")
+        click.echo(one.merge_sha or one.head_sha)
+        return
+    say(f"#{one.number} is not merged ({attempt.outcome}): {attempt.reason}")
+    for file in attempt.files:
+        say(f"  {file}")

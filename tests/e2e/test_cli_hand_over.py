@@ -1,0 +1,123 @@
+"""`spawn` and `spawn-batch`: handed over where there is a deployment, carried out here where there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Git
+from tests.e2e.product import Product, finish, write_batch
+
+
+class Api:
+    """The few requests these tests make of the Prefect server's REST API."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def send(self, method: str, path: str, content: object = None) -> Any:
+        answer = httpx.request(method, f"{self._url}{path}", json=content, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture
+def api(product: Product) -> Api:
+    return Api(product.call("up", "--json").data["api_url"])
+
+
+@pytest.fixture
+def deployments(api: Api) -> Iterator[None]:
+    """Deployments under the names the verbs look for; nothing takes up their runs."""
+    made = []
+    for name in ("run-batch", "implement-task"):
+        flow = api.send("POST", "/flows/", {"name": name})
+        made.append(api.send("POST", "/deployments/", {"name": name, "flow_id": flow["id"]})["id"])
+    yield
+    for deployment in made:
+        api.send("DELETE", f"/deployments/{deployment}")
+
+
+def spawn(product: Product, repository: Path, *more: str) -> Any:
+    arguments = ("spawn", "--task-id", "SPAWN-1", "--description", "Do it", "--base-branch", "main", "--json", *more)
+    return finish(
+        subprocess.Popen(
+            [sys.executable, "-m", "parallel_workers.cli.main", *arguments],
+            env=product.environment,
+            cwd=repository,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    )
+
+
+def test_a_batch_is_handed_over_once_while_it_runs(
+    product: Product, api: Api, deployments: None, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    repository = make_repository()
+    spec = write_batch(tmp_path / "handed.yml", repository, [{"id": "HANDED-1"}])
+    first = product.call("spawn-batch", "--spec-file", str(spec), "--json")
+    assert first.exit_code == 0, first.stderr
+    run = api.send("GET", f"/flow_runs/{first.data['flow_run_id']}")
+    assert run["deployment_id"] is not None
+    assert run["state_type"] == "SCHEDULED"
+    assert run["parameters"]["batch"]["repository"] == str(repository)
+    assert first.data["ui_url"].endswith(run["id"])
+    second = product.call("spawn-batch", "--spec-file", str(spec), "--json")
+    assert second.data["flow_run_id"] == run["id"]
+
+    ended = {"state": {"type": "FAILED", "name": "Failed"}, "force": True}
+    api.send("POST", f"/flow_runs/{run['id']}/set_state", ended)
+    third = product.call("spawn-batch", "--spec-file", str(spec), "--json")
+    assert third.data["flow_run_id"] != run["id"]
+    assert not (product.home / ".worktrees" / "handed").exists()
+
+
+def test_a_task_is_one_flow_run_for_ever(
+    product: Product, api: Api, deployments: None, make_repository: Callable[..., Path], git: Git
+) -> None:
+    repository = make_repository("handed-task")
+    settings = "agents: {ours: {command: [make]}}\n"
+    (repository / ".parallel-workers.yml").write_text(settings, encoding="utf-8")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "chore: settings")
+    first = spawn(product, repository, "--agent", "ours", "--priority", "9")
+    assert first.exit_code == 0, first.stderr
+    run = api.send("GET", f"/flow_runs/{first.data['flow_run_id']}")
+    assert run["parameters"]["order"]["task"]["priority"] == 9
+    record = product.call("get", run["labels"]["parallel_workers.worker_id"], "--json").data
+    assert (record["task_id"], record["state"], record["project"]) == ("SPAWN-1", "UNKNOWN", "handed-task")
+
+    ended = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
+    api.send("POST", f"/flow_runs/{run['id']}/set_state", ended)
+    again = spawn(product, repository, "--agent", "ours", "--priority", "9")
+    assert again.data["flow_run_id"] == run["id"]
+    assert api.send("GET", f"/flow_runs/{run['id']}")["state_type"] == "SCHEDULED"
+
+
+def test_without_a_deployment_a_task_is_carried_out_here(
+    product: Product, make_repository: Callable[..., Path], git: Git
+) -> None:
+    settings = 'agents: {ours: {command: [sh, -ec, "echo hi > $PARALLEL_WORKERS_TASK_ID.txt"]}}\nmerge: auto\n'
+    repository = make_repository("here", {".parallel-workers.yml": settings})
+    ended = spawn(product, repository, "--agent", "ours", "--poll-interval", "0.5")
+    assert "in the foreground" in ended.stderr
+    assert (ended.exit_code, ended.results()) == (0, {"SPAWN-1": "merged"})
+    assert git(repository, "show", "main:SPAWN-1.txt") == "hi"
+
+
+def test_a_task_that_cannot_be_is_refused_in_terms_of_the_options(
+    product: Product, make_repository: Callable[..., Path]
+) -> None:
+    repository = make_repository()
+    ended = spawn(product, repository, "--agent", "", "--project", "///")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "--agent" in ended.stderr or "--project" in ended.stderr

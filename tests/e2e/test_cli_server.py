@@ -1,0 +1,61 @@
+"""`up`, `down`, and what the verbs do when no server runs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.server_address import is_healthy
+from tests.e2e.product import Ended, Product
+
+Call = Callable[..., Ended]
+
+
+@pytest.fixture
+def fresh(product: Product, tmp_path: Path) -> Iterator[Call]:
+    """The command line on a data folder of its own."""
+
+    def call(*arguments: str, **more: str) -> Ended:
+        return product.call(*arguments, **{"PARALLEL_WORKERS_HOME": str(tmp_path / "data"), **more})
+
+    yield call
+    call("down")
+
+
+def test_up_starts_once_and_down_stops(fresh: Call) -> None:
+    started = fresh("up", "--json").data
+    assert started["started"] is True
+    assert is_healthy(started["ui_url"])
+    again = fresh("up")
+    assert (again.exit_code, again.stdout) == (0, f"{started['ui_url']}\n")
+    assert fresh("list", "--json").data == []
+    assert fresh("down", "--json").data == {"stopped": True}
+    assert fresh("down", "--json").data == {"stopped": False}
+
+
+def test_verbs_that_only_look_start_no_server(fresh: Call, tmp_path: Path) -> None:
+    listed = fresh("list", "--json")
+    assert (listed.exit_code, listed.data) == (0, [])
+    assert "No Prefect server runs" in listed.stderr
+    assert fresh("list").stdout == ""
+    for arguments in (
+        ("get", "X"), ("logs", "X"), ("state", "get", "X"), ("state", "remove", "X"), ("state", "set", "X", "UNKNOWN"),
+    ):  # fmt: skip
+        missing = fresh(*arguments)
+        assert (missing.exit_code, missing.stdout) == (1, "")
+        assert "no worker X" in missing.stderr
+    assert not (tmp_path / "data" / "server").exists()
+
+
+def test_a_configured_server_that_is_dead_is_named(fresh: Call, tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else can take the port
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/api"
+        ended = fresh("list", PREFECT_API_URL=url)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert url in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "data" / "reports").exists()

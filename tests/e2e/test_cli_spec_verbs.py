@@ -1,0 +1,79 @@
+"""`validate` and `schema`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped]
+
+from tests.conftest import Git
+from tests.e2e.product import Product, Task, write_batch
+
+BAD = """\
+project: mice
+base_brnch: main
+tasks:
+  - {id: A, description: x, dependencies: [B]}
+  - {id: A, description: x, priority: 44}
+"""
+
+
+def test_validate_prints_the_plan(product: Product, make_repository: Callable[..., Path], tmp_path: Path) -> None:
+    tasks: list[Task] = [{"id": "LATE", "dependencies": ["EARLY"]}, {"id": "EARLY", "priority": 9}, {"id": "FREE"}]
+    spec = write_batch(tmp_path / "plan.yml", make_repository(), tasks)
+    ended = product.call("validate", str(spec))
+    assert ended.exit_code == 0
+    rows = [line.split()[:2] for line in ended.stdout.splitlines()]
+    assert rows == [["WAVE", "TASK"], ["1", "EARLY"], ["1", "FREE"], ["2", "LATE"]]
+    assert "3 tasks" in ended.stderr
+    told = product.call("validate", str(spec), "--json")
+    assert (told.data["valid"], told.data["problems"]) == (True, [])
+    assert [task["id"] for task in told.data["batch"]["tasks"]] == ["LATE", "EARLY", "FREE"]
+
+
+def test_validate_prints_every_problem_with_its_place(product: Product, tmp_path: Path) -> None:
+    spec = tmp_path / "bad.yml"
+    spec.write_text(BAD, encoding="utf-8")
+    ended = product.call("validate", str(spec))
+    assert ended.exit_code == 2
+    lines = ended.stdout.splitlines()
+    assert [line.split(":")[1] for line in lines] == ["2", "4", "5", "5"]
+    assert all(line.startswith(f"{spec}:") for line in lines)
+    assert "did you mean 'base_branch'" in lines[0]
+    told = product.call("validate", str(spec), "--json")
+    assert told.exit_code == 2
+    assert told.data["valid"] is False
+    assert [problem["line"] for problem in told.data["problems"]] == [2, 4, 5, 5]
+
+
+def test_validate_knows_the_agents_of_the_repository_settings(
+    product: Product, make_repository: Callable[..., Path], tmp_path: Path, git: Git
+) -> None:
+    repository = make_repository()
+    spec = tmp_path / "batch.yml"
+    batch = {"project": "p", "repository": str(repository), "tasks": [{"id": "A", "description": "x", "agent": "ours"}]}
+    spec.write_text(json.dumps(batch), encoding="utf-8")
+    assert product.call("validate", str(spec)).exit_code == 2
+    (repository / ".parallel-workers.yml").write_text("agents: {ours: {command: [make]}}\n", encoding="utf-8")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "chore: settings")
+    ended = product.call("validate", str(spec))
+    assert (ended.exit_code, ended.stdout.splitlines()[1].split()[:3]) == (0, ["1", "A", "ours"])
+
+
+def test_a_bad_spec_starts_no_server(product: Product, tmp_path: Path) -> None:
+    spec = tmp_path / "bad.yml"
+    spec.write_text(BAD, encoding="utf-8")
+    fresh = tmp_path / "data"
+    ended = product.call("run", str(spec), PARALLEL_WORKERS_HOME=str(fresh))
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.count(f"{spec}:") == 4
+    assert not (fresh / "server").exists()
+
+
+def test_schema_accepts_what_validate_accepts(product: Product, tmp_path: Path) -> None:
+    schema = product.call("schema").data
+    spec = write_batch(tmp_path / "ok.yml", tmp_path, [{"id": "A"}])
+    jsonschema.validate(json.loads(spec.read_text(encoding="utf-8")), schema)
