@@ -6,20 +6,19 @@ import asyncio
 from pathlib import Path
 from typing import assert_never
 
-from prefect import flow, get_run_logger, task
-from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
-from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
-from prefect.client.schemas.objects import State, StateType, TaskRun
+from prefect import flow, get_run_logger
+from prefect.cache_policies import INPUTS, RUN_ID
+from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed, Failed
-from prefect.tasks import Task, exponential_backoff
 
 from flows.agent_bench import bench_for
+from flows.artifacts import publish_pull_request, publish_report
 from flows.local_engine import current_engine
+from flows.steps import step
 from flows.wiring import open_workplace
 from flows.worker_states import enter_state, prefect_state, record_facts
 from parallel_workers import messages
 from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge
-from parallel_workers.decisions.retrying import should_retry
 from parallel_workers.errors import ForgeError, MergeConflictError, ParallelWorkersError, StoppedError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
@@ -27,14 +26,6 @@ from parallel_workers.spec import TaskOrder
 from parallel_workers.work import carry_out, prepare, run_setup
 from parallel_workers.work_report import WorkReport
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
-
-RETRIES = 3
-
-
-async def is_transient(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
-    """Retry condition of every step: try again only what may go better the next time."""
-    error = await state.aresult(raise_on_failure=False)
-    return isinstance(error, BaseException) and should_retry(error)
 
 
 @flow(name="implement-task")
@@ -59,13 +50,7 @@ async def implement_task(order: TaskOrder) -> State[object]:
         return Failed(message=str(error))
 
 
-@task(
-    name="spawn",
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(1),
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-)
+@step("spawn")
 async def spawn(order: TaskOrder) -> EnsuredWorktree:
     """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
     git = open_workplace(order.repository).git
@@ -77,41 +62,21 @@ async def spawn(order: TaskOrder) -> EnsuredWorktree:
     return worktree
 
 
-@task(
-    name="init",
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(1),
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-)
+@step("init")
 async def init(order: TaskOrder) -> None:
     """Write the init prompt beside the worktree and see that the agent's program is there."""
     async with bench_for(order, get_run_logger()) as bench:
         await bench.in_thread(prepare, order)
 
 
-@task(
-    name="work",
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(1),
-    retry_condition_fn=is_transient,
-    cache_policy=INPUTS + RUN_ID,
-    persist_result=True,
-    result_serializer="json",
-)
+@step("work", keep_result=INPUTS + RUN_ID)
 async def work(order: TaskOrder, base_sha: str) -> WorkReport:
     """Run the agent until there is evidence and every gate holds. Its result is kept: it is never paid for twice."""
     async with bench_for(order, get_run_logger()) as bench:
         return await bench.in_thread(carry_out, order, base_sha)
 
 
-@task(
-    name="pr",
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(1),
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-)
+@step("pr")
 async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     """Push the branch and open its pull request, or find the one that is open already."""
     git, forge, _ = open_workplace(order.repository)
@@ -130,22 +95,14 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     engine = current_engine()
     engine.session(order).pull_request = pull_request
     engine.observer.pull_request(order.task.id, pull_request.number, pull_request.url)
-    await acreate_link_artifact(
-        pull_request.url, link_text=f"#{pull_request.number} {pull_request.title}", key=f"{order.worker}-pull-request"
-    )
+    await publish_pull_request(order, pull_request)
     await record_facts(
         base_sha=done.base_sha, head_sha=head_sha, pr_number=pull_request.number, pr_url=pull_request.url
     )
     return pull_request
 
 
-@task(
-    name="merge-wait",
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(1),
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-)
+@step("merge-wait")
 async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> PullRequest:
     """Wait until the pull request is merged; with policy `auto`, merge it as soon as it may be."""
     watch = current_engine().watch(order)
@@ -192,20 +149,14 @@ def _say_why(order: TaskOrder, reason: str) -> None:
         current_engine().state_changed(order, WorkerState.PR_OPEN, reason)
 
 
-@task(
-    name="clean-up",
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(1),
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-)
+@step("clean-up")
 async def clean_up(order: TaskOrder, merged: PullRequest, done: WorkReport) -> None:
     """See with our own eyes that the content is in the base; only then remove worktree and branch."""
     git, forge, _ = open_workplace(order.repository)
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
     await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), merged.head_sha)
-    await _publish_report(order, done, f"[#{merged.number}]({merged.url}) {messages.headline(order.task)}")
+    await publish_report(order, done, merged)
 
 
 async def _enter(order: TaskOrder, state: WorkerState, reason: str) -> None:
@@ -224,14 +175,8 @@ def _stopped_state(order: TaskOrder, reason: str) -> State[object]:
 async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[object]:
     git = open_workplace(order.repository).git
     await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), done.head_sha)
-    await _publish_report(order, done, "")
+    await publish_report(order, done, None)
     return Completed(message=f"no change needed: {done.no_change_reason}")
-
-
-async def _publish_report(order: TaskOrder, done: WorkReport, pull_request: str) -> None:
-    await acreate_markdown_artifact(
-        messages.worker_report(order, done, pull_request), key=order.worker, description=messages.headline(order.task)
-    )
 
 
 def _plan(order: TaskOrder, base_sha: str) -> WorktreePlan:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
+
+from prefect import Flow
 
 from blocks.worktree_policy import WorktreePolicy
 from flows.pull_request_watch import PullRequestWatch
@@ -17,6 +20,8 @@ from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, ProgressObserver, TaskOutcome
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
+
+F = TypeVar("F", bound=Flow[..., Any])
 
 
 class SilentObserver:
@@ -59,7 +64,14 @@ class LocalEngine:
         self.outcome: BatchOutcome | None = None
         self.outer_context: Context | None = None
         self._watches: dict[str, PullRequestWatch] = {}
+        self._prepared: dict[str, asyncio.Future[Any]] = {}
         self._policies: dict[str | None, asyncio.Task[WorktreePolicy]] = {}
+
+    async def prepared(self, flow: F, prepare: Callable[[F], Awaitable[F]]) -> F:
+        """`flow` as `prepare` sets it up, done once for all workers of this engine."""
+        if flow.name not in self._prepared:
+            self._prepared[flow.name] = asyncio.ensure_future(prepare(flow))
+        return cast("F", await self._prepared[flow.name])
 
     def session(self, order: TaskOrder) -> WorkerSession:
         """The session of a worker, begun now if there is none."""

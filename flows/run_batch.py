@@ -13,13 +13,16 @@ from typing import NamedTuple
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.context import AsyncClientContext
+from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.batch_artifacts import publish_table
+from flows.artifacts import publish_table
 from flows.cancellation import heed_cancellation
+from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.local_engine import LocalEngine, current_engine, use_engine
 from flows.wiring import open_workplace
 from flows.worker_runs import run_worker
+from flows.worker_states import PRODUCT_TAG, prefect_client
 from parallel_workers.decisions.scheduling import Schedule, decide_schedule
 from parallel_workers.errors import ParallelWorkersError
 from parallel_workers.lifecycle import SLOT_STATES, WorkerState
@@ -69,9 +72,7 @@ async def carry_out(
             async with AsyncClientContext.get_or_create():
                 # Workers are flow runs of their own, not subflows: they start in the context as it is out here.
                 engine.outer_context = contextvars.copy_context()
-                state = await run_batch(
-                    batch, options.worktree_root, options.policy_block, options.poll_seconds, return_state=True
-                )
+                state = await _run_here(batch, options)
     finally:
         if stopper is not None:
             stopper.cancel()
@@ -81,12 +82,32 @@ async def carry_out(
     return engine.outcome
 
 
+async def _run_here(batch: BatchSpec, options: RunOptions) -> State[object]:
+    """Run the batch as a flow run of this process; its final state."""
+    chosen = {
+        "worktree_root": options.worktree_root,
+        "policy_block": options.policy_block,
+        "poll_seconds": options.poll_seconds,
+    }
+    new = NewRun(
+        name=f"batch {batch.name}",
+        parameters={"batch": batch.model_dump(mode="json"), **chosen},
+        tags=[PRODUCT_TAG, f"project:{batch.project}"],
+    )
+    async with prefect_client() as client:
+        run = await create_flow_run(client, run_batch, new)
+    flow = await for_this_process(run_batch)
+    state = await run_flow_async(flow, flow_run=run, parameters={"batch": batch, **chosen}, return_type="state")
+    assert isinstance(state, State)  # noqa: S101 - what return_type="state" means
+    return state
+
+
 async def _stop_when(engine: LocalEngine, stop: asyncio.Event) -> None:
     await stop.wait()
     engine.stop("stopped by the user; run the batch again to go on")
 
 
-@flow(name="run-batch", flow_run_name="batch {batch.name}")
+@flow(name="run-batch")
 async def run_batch(
     batch: BatchSpec, worktree_root: str | None = None, policy_block: str | None = None, poll_seconds: float = 5.0
 ) -> State[object]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import FlowRunCreate
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flow_engine import run_flow_async
-from prefect.states import Pending, Scheduled, to_state_create
+from prefect.states import Scheduled
 
+from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.implement_task import implement_task
 from flows.local_engine import LocalEngine
 from flows.worker_states import labels_of, prefect_client, tags_of, to_record, worker_state
@@ -50,31 +50,15 @@ def worker_lock(worker: str) -> FileLock:
 
 
 async def ensure_run(client: PrefectClient, order: TaskOrder) -> FlowRun:
-    """The worker's flow run: made now, or the one that the server has under this idempotency key."""
-    flow_id = await _flow_id(client)
-    wanted = FlowRunCreate(
-        flow_id=flow_id,
-        flow_version=implement_task.version,
+    """The worker's one flow run: its idempotency key is the worker id."""
+    new = NewRun(
         name=run_name(order.task),
         parameters={"order": order.model_dump(mode="json")},
-        state=to_state_create(Pending()),
         tags=tags_of(order),
         labels=labels_of(order, correlation_id=uuid.uuid4().hex[:16]),
         idempotency_key=order.worker,
     )
-    # The client's own create_flow_run takes neither labels nor an idempotency key.
-    answer = await client.request("POST", "/flow_runs/", json=wanted.model_dump(mode="json"))
-    return FlowRun.model_validate(answer.json())
-
-
-_flow_ids: dict[str, uuid.UUID] = {}
-
-
-async def _flow_id(client: PrefectClient) -> uuid.UUID:
-    server = str(client.api_url)
-    if server not in _flow_ids:
-        _flow_ids[server] = await client.create_flow(implement_task)
-    return _flow_ids[server]
+    return await create_flow_run(client, implement_task, new)
 
 
 async def _make_runnable(client: PrefectClient, run: FlowRun) -> None:
@@ -88,7 +72,8 @@ async def _make_runnable(client: PrefectClient, run: FlowRun) -> None:
 async def _run_to_end(engine: LocalEngine, order: TaskOrder, run: FlowRun) -> TaskOutcome:
     session, begun = engine.session(order), time.monotonic()
     session.flow_run_id = run.id
-    state = await run_flow_async(implement_task, flow_run=run, parameters={"order": order}, return_type="state")
+    flow = await engine.prepared(implement_task, for_this_process)
+    state = await run_flow_async(flow, flow_run=run, parameters={"order": order}, return_type="state")
     assert isinstance(state, State)  # noqa: S101 - what return_type="state" means
     pull_request = session.pull_request
     return TaskOutcome(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
 
@@ -62,12 +63,14 @@ def _what_changed(work: WorkReport) -> str:
     return f"## Commits\n{commits}\n\n## Changes\n```\n{work.diff_stat.strip()}\n```\n{gate_section}"
 
 
-def worker_report(order: TaskOrder, work: WorkReport, pull_request: str) -> str:
+def worker_report(order: TaskOrder, work: WorkReport, pull_request: PullRequest | None) -> str:
     """The Markdown report kept as an artifact of the worker's flow run."""
-    result = work.no_change_reason and f"No change needed: {work.no_change_reason}"
+    result = f"No change needed: {work.no_change_reason}"
+    if pull_request is not None:
+        result = f"[#{pull_request.number}]({pull_request.url}) {pull_request.title}"
     return (
         f"# {order.task.id}: {headline(order.task)}\n\n"
-        f"{result or pull_request}\n\n"
+        f"{result}\n\n"
         f"| agent | rounds | time | CPU | peak memory | lines of output |\n|---|---|---|---|---|---|\n"
         f"| {order.task.agent} | {work.rounds} | {work.agent_seconds:.1f} s | {work.cpu_seconds:.1f} s "
         f"| {work.peak_memory_bytes / 2**20:.0f} MiB | {work.output_lines} |\n\n"

@@ -56,13 +56,13 @@ class _Effort(NamedTuple):
 
 
 def run_setup(order: TaskOrder, bench: Bench) -> None:
-    """Run the set-up commands in the worktree, one after the other, once per worker.
+    """Run the set-up commands in the worktree, one after the other, once per worktree.
 
     Raises:
         AgentFailedError: one ended non-zero; the message holds its last lines.
     """
-    finished = bench.folder / "set-up"
-    if finished.exists():
+    finished, worktree = bench.folder / "set-up", _mark_of(Path(order.worktree))
+    if finished.exists() and finished.read_text() == worktree:
         return
     for command in order.setup:
         result = bench.runner.run(_shell(order, command, bench), bench.on_line, bench.cancel)
@@ -70,7 +70,13 @@ def run_setup(order: TaskOrder, bench: Bench) -> None:
         if result.exit_code != 0 or result.end is not AgentEnd.EXITED:
             said = "\n".join(result.last_lines)
             raise AgentFailedError(f"set-up step `{command}` ended {result.exit_code} ({result.end}):\n{said}")
-    finished.touch()
+    finished.write_text(worktree)
+
+
+def _mark_of(worktree: Path) -> str:
+    """Tells this worktree from an earlier one at the same path: a new one has a new `.git` file."""
+    link = (worktree / ".git").stat()
+    return f"{link.st_ino} {link.st_mtime_ns}"
 
 
 def prepare(order: TaskOrder, bench: Bench) -> None:

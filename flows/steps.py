@@ -1,0 +1,42 @@
+"""What every step of a worker's lifecycle has in common as a Prefect task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, cast
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task, exponential_backoff
+
+from parallel_workers.decisions.retrying import should_retry
+
+RETRIES = 3
+P = ParamSpec("P")
+R = TypeVar("R")
+AsyncFunction = Callable[P, Coroutine[Any, Any, R]]
+
+
+async def is_transient(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    """Retry condition of every step: try again only what may go better the next time."""
+    error = await state.aresult(raise_on_failure=False)
+    return isinstance(error, BaseException) and should_retry(error)
+
+
+def step(name: str, *, keep_result: CachePolicy | None = None) -> Callable[[AsyncFunction[P, R]], AsyncFunction[P, R]]:
+    """Make an async function a step: a Prefect task that is retried after 1, 2 and 4 s when that may help.
+
+    Steps look before they act, so a run that is taken up again repeats them; only with `keep_result` is the result
+    stored (as JSON) and given back instead.
+    """
+    made = task(
+        name=name,
+        retries=RETRIES,
+        retry_delay_seconds=exponential_backoff(1),
+        retry_condition_fn=is_transient,
+        cache_policy=keep_result or NO_CACHE,
+        persist_result=keep_result is not None,
+        result_serializer="json",
+    )
+    return cast("Callable[[AsyncFunction[P, R]], AsyncFunction[P, R]]", made)
