@@ -10,11 +10,11 @@ from pydantic import Field
 from parallel_workers.errors import InvalidSpecError
 from parallel_workers.frozen_mapping import FrozenMapping
 from parallel_workers.identity import branch_name, slugify, worker_id, worktree_path
-from parallel_workers.model_checks import make_model
 from parallel_workers.profiles import resolve_profile
+from parallel_workers.reading.model_checks import make_model
+from parallel_workers.reading.yaml_documents import parse_document
 from parallel_workers.spec import AgentProfile, BatchSpec, Settings, TaskOrder, TaskSpec
 from parallel_workers.spec_values import Line
-from parallel_workers.yaml_documents import parse_document
 
 SETTINGS_FILE = ".parallel-workers.yml"
 """At the repository's root, read from the base branch."""

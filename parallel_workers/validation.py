@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from parallel_workers.errors import InvalidSpecError, Problem
-from parallel_workers.model_checks import make_model
 from parallel_workers.profiles import SHIPPED_NAMES
+from parallel_workers.reading.model_checks import make_model
+from parallel_workers.reading.spec_checks import WrittenTask, check_agents, check_tasks, read_tasks
+from parallel_workers.reading.yaml_documents import Document, load_document
+from parallel_workers.reading.yaml_nodes import ScalarNode, mapping_of
 from parallel_workers.settings import RepositorySettings
 from parallel_workers.spec import BatchFile, BatchSpec
-from parallel_workers.spec_checks import WrittenTask, check_agents, check_tasks, read_tasks
 from parallel_workers.spec_values import find_text_fault
-from parallel_workers.yaml_documents import Document, load_document
-from parallel_workers.yaml_nodes import ScalarNode, mapping_of
 
 SettingsLookup = Callable[[str, str], RepositorySettings]
 """Answers the settings of a repository (path) as a branch has them; may raise InvalidSpecError for their file."""

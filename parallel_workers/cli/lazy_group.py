@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from parallel_workers.cli.boundary import ExitCode
-from parallel_workers.suggestions import nearest
+from parallel_workers.reading.suggestions import nearest
 
 
 class Verb(NamedTuple):

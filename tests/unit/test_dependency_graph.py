@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parallel_workers.dependency_graph import find_cycles, show_cycle
+from parallel_workers.reading.dependency_graph import find_cycles, show_cycle
 
 _NAMES = [f"t{number}" for number in range(8)]
 _GRAPHS = st.fixed_dictionaries({name: st.lists(st.sampled_from(_NAMES), max_size=3) for name in _NAMES})

@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from parallel_workers.reading.yaml_documents import load_document
 from parallel_workers.schema import batch_schema, schema_text
-from parallel_workers.yaml_documents import load_document
 
 ROOT = Path(__file__).parents[2]
 HOLDS: dict[str, Any] = {"project": "p", "tasks": [{"id": "a", "description": "x"}]}

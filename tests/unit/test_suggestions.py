@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parallel_workers.suggestions import nearest, suggest
+from parallel_workers.reading.suggestions import nearest, suggest
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from parallel_workers.errors import InvalidSpecError
-from parallel_workers.yaml_documents import MAX_BYTES, Document, load_document, parse_document
+from parallel_workers.reading.yaml_documents import MAX_BYTES, Document, load_document, parse_document
 
 
 def document_of(text: str) -> Document:
@@ -244,7 +244,7 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
 def test_the_pure_python_scanner_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "base: &b {x: 1}\nlist:\n  - <<: *b\n    y: [a, 'b', \"c\"]\n"
     fast = document_of(text)
-    monkeypatch.setattr("parallel_workers.yaml_documents._LOADER", yaml.SafeLoader)
+    monkeypatch.setattr("parallel_workers.reading.yaml_documents._LOADER", yaml.SafeLoader)
     slow = document_of(text)
     assert slow.data == fast.data
     assert slow.root == fast.root

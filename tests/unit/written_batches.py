@@ -7,9 +7,9 @@ import textwrap
 import pytest
 
 from parallel_workers.errors import InvalidSpecError
+from parallel_workers.reading.yaml_documents import parse_document
 from parallel_workers.spec import BatchSpec
 from parallel_workers.validation import SettingsLookup, check_batch
-from parallel_workers.yaml_documents import parse_document
 
 FILE = "batch.yml"
 

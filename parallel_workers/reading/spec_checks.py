@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from parallel_workers.dependency_graph import find_cycles, show_cycle
 from parallel_workers.errors import Problem
 from parallel_workers.identity import BRANCH_PREFIX, branch_name, slugify
+from parallel_workers.reading.dependency_graph import find_cycles, show_cycle
+from parallel_workers.reading.suggestions import nearest, suggest
+from parallel_workers.reading.yaml_documents import Document
+from parallel_workers.reading.yaml_nodes import Entry, Node, ScalarNode, find_node, items_of, mapping_of
 from parallel_workers.spec import Metadata
-from parallel_workers.suggestions import nearest, suggest
-from parallel_workers.yaml_documents import Document
-from parallel_workers.yaml_nodes import Entry, Node, ScalarNode, find_node, items_of, mapping_of
 
 _MAX_SUGGESTIONS = 50
 _DEFAULT_BASE = "main"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from parallel_workers import yaml_nodes
 from parallel_workers.errors import InvalidSpecError, Problem
-from parallel_workers.yaml_composer import Composer
+from parallel_workers.reading import yaml_nodes
+from parallel_workers.reading.yaml_composer import Composer
 
 MAX_BYTES = 1024 * 1024
 

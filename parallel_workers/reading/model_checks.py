@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from parallel_workers.errors import Problem
-from parallel_workers.model_fields import Place, find_place, read_as
+from parallel_workers.reading.model_fields import Place, find_place, read_as
+from parallel_workers.reading.suggestions import suggest
+from parallel_workers.reading.yaml_documents import Document
+from parallel_workers.reading.yaml_nodes import Path, ScalarNode, find_node, mapping_of
 from parallel_workers.spec_values import COMMENT_HINT
-from parallel_workers.suggestions import suggest
-from parallel_workers.yaml_documents import Document
-from parallel_workers.yaml_nodes import Path, ScalarNode, find_node, mapping_of
 
 _Made = TypeVar("_Made", bound=BaseModel)
 

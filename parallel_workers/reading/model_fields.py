@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from parallel_workers.yaml_nodes import MappingNode, Node, Path, ScalarNode, SequenceNode, to_plain
+from parallel_workers.reading.yaml_nodes import MappingNode, Node, Path, ScalarNode, SequenceNode, to_plain
 
 Model = type[BaseModel]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import yaml
 
 from parallel_workers.errors import InvalidSpecError, Problem
-from parallel_workers.yaml_nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, read_scalar
+from parallel_workers.reading.yaml_nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, read_scalar
 
 MAX_VALUES = 100_000
 """Values in one document, aliases counted as if written out; 1,000 full tasks are about 15,000."""
