@@ -35,7 +35,9 @@ def run_until_stopped(
     The event loop has a thread of its own, for two reasons: Prefect puts a SIGTERM handler of its own in place of
     ours while a flow runs, but only in the main thread; and a second Ctrl-C must work even if the loop is stuck.
     """
-    loop = asyncio.new_event_loop()
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     stop = asyncio.Event()
     ended: Future[Result] = Future()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
@@ -37,6 +39,9 @@ class GitOptions(NamedTuple):
 
 
 _NO_OPTIONS = GitOptions()
+_VANISHED_WORKTREE = re.compile(r"fatal: Invalid path '[^'\n]*/worktrees/[^'/\n]+'")
+"""git lists all worktrees before it does anything, and dies of one that is removed while it reads."""
+_VANISHED_PAUSES_SECONDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _PIPE_HOLDS = 4096
 """Bytes that a pipe takes at once everywhere, without anybody reading yet."""
 
@@ -75,6 +80,16 @@ def ask_git(location: Path, *arguments: str, options: GitOptions = _NO_OPTIONS) 
     Raises:
         UsageError: there is no git program.
     """
+    output = _ask_once(location, arguments, options)
+    for pause in _VANISHED_PAUSES_SECONDS:
+        if output.code == 0 or not _VANISHED_WORKTREE.search(output.stderr):
+            break
+        time.sleep(pause)
+        output = _ask_once(location, arguments, options)
+    return output
+
+
+def _ask_once(location: Path, arguments: tuple[str, ...], options: GitOptions) -> GitOutput:
     environment = {**hardened_environment(options.config), **(options.environment or {})}
     # GitPython starts from os.environ and can only add to it
     strays = inherited_location(environment)
