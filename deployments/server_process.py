@@ -12,11 +12,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployments import empty_database, server_lock, server_log
 from deployments.listening_socket import listen
 from deployments.server_address import own_record, remove_record, write_record
 from deployments.server_settings import EXIT_OCCUPIED, HOST, PORT_VARIABLE, prefect_settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _SHUTDOWN_SECONDS = 3
 _LOG_LOOK_SECONDS = 60
@@ -58,6 +62,9 @@ def serve(folder: Path, listener: socket.socket) -> None:
     immediate_transactions.install()
     from prefect.server.api.server import create_app
 
+    application = create_app()
+    show_pull_requests(application, folder.parent / "pulls")
+
     class AnnouncingServer(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -75,13 +82,23 @@ def serve(folder: Path, listener: socket.socket) -> None:
     threading.Thread(target=_keep_log_bounded, args=(folder,), daemon=True).start()
     AnnouncingServer(
         uvicorn.Config(
-            create_app(),
+            application,
             lifespan="on",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
     ).run([listener])
+
+
+def show_pull_requests(application: FastAPI, pages: Path) -> None:
+    """Show the local forge's pages under `/pulls`: Prefect's UI links to them, and may not link to files."""
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
+
+    pages.mkdir(parents=True, exist_ok=True)
+    # First, because Prefect's UI answers every path that nobody before it takes.
+    application.router.routes.insert(0, Mount("/pulls", StaticFiles(directory=pages), name="pulls"))
 
 
 def _keep_log_bounded(folder: Path) -> None:

@@ -6,8 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 HOME_VARIABLE = "PARALLEL_WORKERS_HOME"
+PAGES_VARIABLE = "PARALLEL_WORKERS_PAGES_URL"
+"""Where a web server shows the data folder's `pulls`: set by commands that use the embedded server."""
 
 
 class DataFolder(NamedTuple):
@@ -29,6 +32,19 @@ class DataFolder(NamedTuple):
     def reports(self) -> Path:
         """Reports of unexpected errors, one file each."""
         return self.root / "reports"
+
+    @property
+    def pulls(self) -> Path:
+        """Pages of the local forge's pull requests, a folder per repository."""
+        return self.root / "pulls"
+
+    def page_url(self, page: Path) -> str:
+        """A URL a browser opens for a page below `pulls`.
+
+        `http` while the embedded server shows the folder, because a page of its UI may not link to a `file` URL.
+        """
+        server = os.environ.get(PAGES_VARIABLE, "").rstrip("/")
+        return f"{server}/{quote(str(page.relative_to(self.pulls)))}" if server else page.as_uri()
 
     def run(self, worker_id: str) -> Path:
         """What one worker leaves behind: its prompt and its agent's output."""

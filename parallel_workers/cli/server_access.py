@@ -11,7 +11,7 @@ from deployments.embedded_server import ServerAddress
 from parallel_workers.cli.log_lines import route_log
 from parallel_workers.cli.output import say
 from parallel_workers.errors import ServerError
-from parallel_workers.locations import data_folder
+from parallel_workers.locations import PAGES_VARIABLE, data_folder
 
 _HEALTH_TIMEOUT_SECONDS = 10.0
 NO_SERVER = "No Prefect server runs, so no worker is at work. See earlier ones after: parallel-workers up"
@@ -35,6 +35,7 @@ def reach_server(*, preload: str = "flows.worker_states", verbose: bool = False)
         asyncio.run(_ensure_answering(configured))
     address = starting.wait_ready()
     if not configured:
+        _show_pages_at(address)
         _point_client_to(address.api_url)
     return address
 
@@ -51,6 +52,7 @@ def find_server(*, preload: str = "flows.worker_states", verbose: bool = False) 
         return reach_server(preload=preload, verbose=verbose)
     if running is not None:
         os.environ["PREFECT_API_URL"] = running.api_url
+        _show_pages_at(running)
         _import_prefect(preload, embedded=True, verbose=verbose)
     return running
 
@@ -65,6 +67,10 @@ def _import_prefect(preload: str, *, embedded: bool, verbose: bool) -> None:
         os.environ.setdefault("PREFECT_HOME", str(data_folder().root / "prefect"))
     import_module(preload)
     route_log(verbose=verbose)
+
+
+def _show_pages_at(address: ServerAddress) -> None:
+    os.environ[PAGES_VARIABLE] = f"{address.ui_url}/pulls"
 
 
 def _point_client_to(api_url: str) -> None:

@@ -212,3 +212,14 @@ def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
             return
         pause.wait(0.02)
     raise AssertionError("it never came to hold")
+
+
+def test_pull_request_pages_are_shown_and_nothing_beside_them(folder: DataFolder) -> None:
+    address = begin_server(folder).wait_ready()
+    (folder.pulls / "repository-1").mkdir(parents=True)
+    (folder.pulls / "repository-1" / "7.html").write_text("<h1>#7</h1>", encoding="utf-8")
+    (folder.root / "secret.txt").write_text("not for the web", encoding="utf-8")
+    assert fetch(f"{address.ui_url}/pulls/repository-1/7.html").text == "<h1>#7</h1>"
+    for path in ("/pulls/../secret.txt", "/pulls/%2e%2e/secret.txt", "/pulls/..%2fsecret.txt", "/pulls/"):
+        answer = httpx.get(address.ui_url + path, timeout=30)
+        assert "not for the web" not in answer.text

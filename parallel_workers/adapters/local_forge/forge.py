@@ -243,7 +243,7 @@ class LocalForge:
         return self._as_pull_request(number, look.records[number], look.refs.pulls[number].head)
 
     def _as_pull_request(self, number: int, record: PullRecord, head: str) -> PullRequest:
-        return as_pull_request(number, record, head, self._pages.path(number).as_uri())
+        return as_pull_request(number, record, head, self._pages.url(number))
 
 
 _ENDED = {PullRequestState.MERGED: MergeOutcome.MERGED, PullRequestState.CLOSED: MergeOutcome.CLOSED}

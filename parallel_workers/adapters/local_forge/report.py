@@ -45,12 +45,17 @@ class Pages:
         self._host = host
         digest = hashlib.sha256(host.place.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         name = slugify(host.place.rstrip("/").rpartition("/")[2].removesuffix(".git")) or "repository"
-        self._folder = data_folder().root / "pulls" / f"{name}-{digest}"
+        self._data = data_folder()
+        self._folder = self._data.pulls / f"{name}-{digest}"
         self._changes: dict[tuple[str, str], str] = {}
 
     def path(self, number: int) -> Path:
         """Where the page of a pull request is."""
         return self._folder / f"{number}.html"
+
+    def url(self, number: int) -> str:
+        """Where a browser finds the page."""
+        return self._data.page_url(self.path(number))
 
     def read_changes(self, base: str, head: str) -> str:
         """git's log of `base..head` with a diff stat per commit, oldest first; '' when there is nothing."""
