@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Cancelling
 
 from flows.wiring import open_workplace
-from flows.worker_runs import worker_lock
+from flows.worker_lock import worker_lock
 from flows.worker_states import find_run, list_workers, prefect_client, to_record
 from parallel_workers.adapters.agents.process_tree import end_tagged
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from prefect import flow, get_run_logger
-from prefect.cache_policies import INPUTS, RUN_ID
+from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State, StateType
+from prefect.context import TaskRunContext
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.agent_bench import bench_for
 from flows.artifacts import publish_pull_request, publish_report
 from flows.local_engine import current_engine
 from flows.steps import step
+from flows.taken_up_again import find_ended, is_still_there
 from flows.wiring import open_workplace
 from flows.worker_states import enter_state, prefect_state, record_facts
 from parallel_workers import messages
@@ -23,7 +25,7 @@ from parallel_workers.errors import ForgeError, MergeConflictError, ParallelWork
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
 from parallel_workers.spec import TaskOrder
-from parallel_workers.work import carry_out, prepare, run_setup
+from parallel_workers.work import carry_out, prepare, run_setup, work_fingerprint
 from parallel_workers.work_report import WorkReport
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
 
@@ -32,22 +34,31 @@ from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
 async def implement_task(order: TaskOrder) -> State[object]:
     """Carry one task spec from a fresh worktree to a merged pull request, and clean up behind it."""
     try:
+        if (ended := await find_ended(order)) is not None:
+            return await _finish(order, ended, None)
         worktree = await spawn(order)
         await _enter(order, WorkerState.NEEDS_INIT, f"{worktree.branch} in {worktree.path}")
         await init(order)
         await _enter(order, WorkerState.WORKING, f"{order.task.agent} is at work")
         done = await work(order, worktree.base_sha)
+        if not await is_still_there(order, done):
+            done = await work(order, worktree.base_sha, again=done.head_sha)
         if done.no_change_reason is not None:
             return await _end_without_change(order, done)
         pull_request = await pr(order, done)
         await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
         merged = await merge_wait(order, pull_request)
-        await clean_up(order, merged, done)
-        return prefect_state(WorkerState.MERGED, messages.merged(order, merged.number, merged.merge_sha))
+        return await _finish(order, merged, done)
     except StoppedError as stopped:
         return _stopped_state(order, str(stopped))
     except ParallelWorkersError as error:
         return Failed(message=str(error))
+
+
+def _work_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """What a result of `work` is kept under: this flow run, and whatever the agent can see of the order."""
+    seen = work_fingerprint(parameters["order"], parameters["base_sha"], parameters["again"])
+    return f"{context.task_run.flow_run_id}-{seen}"
 
 
 @step("spawn")
@@ -69,9 +80,14 @@ async def init(order: TaskOrder) -> None:
         await bench.in_thread(prepare, order)
 
 
-@step("work", keep_result=INPUTS + RUN_ID)
-async def work(order: TaskOrder, base_sha: str) -> WorkReport:
-    """Run the agent until there is evidence and every gate holds. Its result is kept: it is never paid for twice."""
+@step("work", keep_result=CacheKeyFnPolicy(cache_key_fn=_work_key))
+async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
+    """Run the agent until there is evidence and every gate holds. Its result is kept: it is never paid for twice.
+
+    `again` names the head of finished work that has vanished from the branch since.
+    """
+    if again:
+        get_run_logger().warning("the work that ended in %s is no longer on %s; doing it again", again, order.branch)
     async with bench_for(order, get_run_logger()) as bench:
         return await bench.in_thread(carry_out, order, base_sha)
 
@@ -113,6 +129,8 @@ async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> PullRequest
             if merged is not None:
                 return merged
             _say_why(order, waiting_for)
+            if not current_engine().waits:
+                raise StoppedError(waiting_for)
             seen = await current_engine().session(order).stop.race(watch.next_look(seen.number))
 
 
@@ -150,13 +168,20 @@ def _say_why(order: TaskOrder, reason: str) -> None:
 
 
 @step("clean-up")
-async def clean_up(order: TaskOrder, merged: PullRequest, done: WorkReport) -> None:
+async def clean_up(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> None:
     """See with our own eyes that the content is in the base; only then remove worktree and branch."""
     git, forge, _ = open_workplace(order.repository)
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
-    await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), merged.head_sha)
-    await publish_report(order, done, merged)
+    base_sha = done.base_sha if done else merged.head_sha
+    await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha)
+    if done is not None:
+        await publish_report(order, done, merged)
+
+
+async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> State[object]:
+    await clean_up(order, merged, done)
+    return prefect_state(WorkerState.MERGED, messages.merged(order, merged.number, merged.merge_sha))
 
 
 async def _enter(order: TaskOrder, state: WorkerState, reason: str) -> None:

@@ -54,9 +54,13 @@ class WorkerSession:
 
 
 class LocalEngine:
-    """Sessions of this process's workers, their observer, and one pull-request watch per repository."""
+    """Sessions of this process's workers, their observer, and one pull-request watch per repository.
 
-    def __init__(self, observer: ProgressObserver | None = None) -> None:
+    With `waits=False` a worker that would have to wait for its merge is let go of instead, in PR_OPEN.
+    """
+
+    def __init__(self, observer: ProgressObserver | None = None, *, waits: bool = True) -> None:
+        self.waits = waits
         self.observer: ProgressObserver = observer or SilentObserver()
         self.sessions: dict[str, WorkerSession] = {}
         self.changed = asyncio.Event()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from loguru import logger
 
-from parallel_workers.errors import ForgeError, GitCommandError
 from parallel_workers.ports import Forge
 from parallel_workers.pull_requests import PullRequest
 
@@ -22,12 +21,7 @@ class PullRequestWatch:
         self._waiters = 0
         self._seen: dict[int, PullRequest] = {}
         self._looked = asyncio.Condition()
-        self._nudged = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
-
-    def nudge(self) -> None:
-        """Look at once: something has happened."""
-        self._nudged.set()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -53,16 +47,14 @@ class PullRequestWatch:
 
     async def _poll(self) -> None:
         while True:
-            self._nudged.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), self._poll_seconds)
+            await asyncio.sleep(self._poll_seconds)
             await self.look()
 
     async def look(self) -> tuple[PullRequest, ...]:
         """Look at all pull requests once and tell everybody who waits. A failed look is only logged."""
         try:
             found = await asyncio.to_thread(self._forge.fetch_pull_requests, include_ended=True)
-        except (ForgeError, GitCommandError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a look that fails must not end everybody's wait
             logger.warning("could not look at the pull requests: {}", error)
             return ()
         async with self._looked:

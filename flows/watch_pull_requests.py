@@ -7,15 +7,18 @@ import contextvars
 from collections.abc import Callable
 from contextlib import suppress
 
-from filelock import Timeout
+from loguru import logger
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun
+from pydantic import ValidationError
 
 from flows.local_engine import LocalEngine, use_engine
 from flows.wiring import open_workplace
-from flows.worker_runs import run_worker, worker_lock
+from flows.worker_lock import is_held
+from flows.worker_runs import run_worker
 from flows.worker_states import prefect_client, read_runs, to_record, worker_state
 from parallel_workers.decisions.merging import Wait, decide_merge
+from parallel_workers.errors import ParallelWorkersError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import TaskOutcome, WorkerRecord
 from parallel_workers.pull_requests import PullRequest
@@ -42,7 +45,7 @@ async def watch(
     """Look every `poll_seconds` until `stop` is set or `max_iterations` looks are done; `on_look` gets who waits."""
     done = 0
     while not stop.is_set():
-        await look_once(project)
+        await look_once(project, stop)
         on_look(tuple(to_record(run) for run in await waiting_runs(project)))
         done += 1
         if max_iterations is not None and done >= max_iterations:
@@ -55,38 +58,60 @@ async def waiting_runs(project: str | None) -> list[FlowRun]:
     """Flow runs of workers in PR_OPEN that no live engine on this machine runs."""
     async with prefect_client() as client:
         runs = await read_runs(client, *([f"project:{project}"] if project else []))
-    return [run for run in runs if worker_state(run) is WorkerState.PR_OPEN and _is_free(to_record(run).worker_id)]
+    return [run for run in runs if worker_state(run) is WorkerState.PR_OPEN and not is_held(to_record(run).worker_id)]
 
 
-def _is_free(worker: str) -> bool:
-    try:
-        with worker_lock(worker).acquire(timeout=0):
-            return True
-    except Timeout:
-        return False
+async def look_once(project: str | None, stop: asyncio.Event | None = None) -> list[TaskOutcome]:
+    """One look per repository; runs whose pull request does not just wait go on here, all at once.
 
-
-async def look_once(project: str | None) -> list[TaskOutcome]:
-    """One look per repository; runs whose pull request does not just wait go on here, all at once."""
-    orders = [TaskOrder.model_validate(run.parameters["order"]) for run in await waiting_runs(project)]
+    A repository that cannot be looked at, or an order that cannot be read, is logged and left for the next look.
+    """
+    orders = [order for run in await waiting_runs(project) if (order := _order_of(run)) is not None]
     moved: list[TaskOrder] = []
     for repository in dict.fromkeys(order.repository for order in orders):
-        forge = open_workplace(repository).forge
-        seen = {each.worker: each for each in await asyncio.to_thread(forge.fetch_pull_requests, include_ended=True)}
-        moved += [
-            order for order in orders if order.repository == repository and _has_moved(order, seen.get(order.worker))
-        ]
-    return await _carry_on(moved)
+        here = [order for order in orders if order.repository == repository]
+        try:
+            moved += await asyncio.to_thread(_find_moved, repository, here)
+        except (ParallelWorkersError, OSError) as error:
+            logger.warning("could not look at the pull requests of {}: {}", repository, error)
+    return await _carry_on(moved, stop)
+
+
+def _order_of(run: FlowRun) -> TaskOrder | None:
+    try:
+        return TaskOrder.model_validate(run.parameters.get("order"))
+    except ValidationError as error:
+        logger.warning("{}: its order cannot be read any more: {}", run.name, error)
+        return None
+
+
+def _find_moved(repository: str, orders: list[TaskOrder]) -> list[TaskOrder]:
+    forge = open_workplace(repository).forge
+    seen = {each.worker: each for each in forge.fetch_pull_requests(include_ended=True)}
+    return [order for order in orders if _has_moved(order, seen.get(order.worker))]
 
 
 def _has_moved(order: TaskOrder, pull_request: PullRequest | None) -> bool:
     return pull_request is not None and not isinstance(decide_merge(pull_request, order.merge), Wait)
 
 
-async def _carry_on(orders: list[TaskOrder]) -> list[TaskOutcome]:
-    engine = LocalEngine()
+async def _carry_on(orders: list[TaskOrder], stop: asyncio.Event | None) -> list[TaskOutcome]:
+    """Run these workers on; one that still has to wait is let go of, so that the next look finds it again."""
+    engine = LocalEngine(waits=False)
     with use_engine(engine):
         context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(run_worker(engine, order), context=context.copy()) for order in orders]
-    return list(await asyncio.gather(*tasks))
+    stopper = loop.create_task(_stop_when(engine, stop)) if stop else None
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    if stopper is not None:
+        stopper.cancel()
+    for failure in ended:
+        if isinstance(failure, BaseException):
+            logger.warning("a worker could not go on: {!r}", failure)
+    return [outcome for outcome in ended if isinstance(outcome, TaskOutcome)]
+
+
+async def _stop_when(engine: LocalEngine, stop: asyncio.Event) -> None:
+    await stop.wait()
+    engine.stop("stopped by the user; the loop goes on with it")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import Any
 
-from filelock import FileLock, Timeout
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flow_engine import run_flow_async
@@ -15,38 +15,39 @@ from prefect.states import Scheduled
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.implement_task import implement_task
 from flows.local_engine import LocalEngine
+from flows.wiring import open_workplace
+from flows.worker_lock import hold_lock
 from flows.worker_states import labels_of, prefect_client, tags_of, to_record, worker_state
+from parallel_workers.errors import ForgeError, StoppedError
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.locations import data_folder
 from parallel_workers.messages import run_name
-from parallel_workers.progress import TaskOutcome
+from parallel_workers.progress import TaskOutcome, WorkerRecord
 from parallel_workers.spec import TaskOrder
 
 
 async def run_worker(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
     """Run a worker to its end in this process and tell how it ended; a finished one is left as it is.
 
-    A lock file per worker, held while it runs, is what tells a live engine's worker from a dead one's:
-    the operating system lets go of it when the process dies, however it dies.
+    While another engine on this machine runs it, this one waits and then tells how that ended.
     """
-    lock = worker_lock(order.worker)
+
+    def say_waiting() -> None:
+        engine.state_changed(order, WorkerState.UNKNOWN, "another engine on this machine is running it")
+
     try:
-        with lock.acquire(timeout=0):
-            async with prefect_client() as client:
-                run = await ensure_run(client, order)
-                if run.state is not None and run.state.type is StateType.COMPLETED:
-                    return _already_done(order, run)
-                await _make_runnable(client, run)
-            return await _run_to_end(engine, order, run)
-    except Timeout:
-        return TaskOutcome(order.task.id, order.worker, "failed", "another engine on this machine is running it")
+        async with hold_lock(order.worker, engine.session(order).stop, say_waiting):
+            return await _run_held(engine, order)
+    except StoppedError as stopped:
+        return TaskOutcome(order.task.id, order.worker, "cancelled", str(stopped))
 
 
-def worker_lock(worker: str) -> FileLock:
-    """The lock that a live engine holds on each of its workers."""
-    folder = data_folder().locks
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{worker}.lock", thread_local=False)
+async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
+    async with prefect_client() as client:
+        run = await ensure_run(client, order)
+        if run.state is not None and run.state.type is StateType.COMPLETED:
+            return await _already_done(order, run)
+        await _make_runnable(client, order, run)
+    return await _run_to_end(engine, order, run)
 
 
 async def ensure_run(client: PrefectClient, order: TaskOrder) -> FlowRun:
@@ -61,8 +62,14 @@ async def ensure_run(client: PrefectClient, order: TaskOrder) -> FlowRun:
     return await create_flow_run(client, implement_task, new)
 
 
-async def _make_runnable(client: PrefectClient, run: FlowRun) -> None:
-    """Put a run that failed, was cancelled, or was left behind by a dead engine back to Scheduled."""
+async def _make_runnable(client: PrefectClient, order: TaskOrder, run: FlowRun) -> None:
+    """Give a run from before the order as it is now; put one that ended, or was left behind, back to Scheduled."""
+    now = order.model_dump(mode="json")
+    if run.parameters.get("order") != now:
+        await client.update_flow_run(run.id, parameters={"order": now}, tags=tags_of(order))
+        facts = labels_of(order, correlation_id=to_record(run).correlation_id)
+        await client.update_flow_run_labels(run.id, dict(facts))
+        run.parameters = {"order": now}
     if run.state is None or run.state.type not in {StateType.PENDING, StateType.SCHEDULED}:
         again: State[Any] = Scheduled(message="taken up again")
         await client.set_flow_run_state(run.id, again, force=True)
@@ -93,16 +100,35 @@ def _result(state: State[Any]) -> str:
     return "failed" if state.type in {StateType.FAILED, StateType.CRASHED} else "cancelled"
 
 
-def _already_done(order: TaskOrder, run: FlowRun) -> TaskOutcome:
+async def _already_done(order: TaskOrder, run: FlowRun) -> TaskOutcome:
+    """How a worker that was done before stands now; what counts as merged must still be in the base."""
     record = to_record(run)
-    changed = run.parameters.get("order", {}).get("task") != order.task.model_dump(mode="json")
-    note = "; the spec has changed since then: give the task a new id to do it again" if changed else ""
-    return TaskOutcome(
+    merged = worker_state(run) is WorkerState.MERGED
+    outcome = TaskOutcome(
         task_id=order.task.id,
         worker_id=order.worker,
-        result="merged" if worker_state(run) is WorkerState.MERGED else "no_change",
-        reason=record.reason + note,
+        result="merged" if merged else "no_change",
+        reason=record.reason,
         pr_url=record.pr_url,
         flow_run_id=record.flow_run_id,
         already_done=True,
     )
+    if merged and not await asyncio.to_thread(_is_in_base, order, record):
+        gone = f"was merged before as #{record.pr_number}, but that is not in {order.base_branch} now"
+        return outcome._replace(result="failed", reason=f"{gone}; {_to_begin_anew(order)}", already_done=False)
+    if run.parameters.get("order", {}).get("task") != order.task.model_dump(mode="json"):
+        note = f"the spec has changed since then; {_to_begin_anew(order)}"
+        return outcome._replace(reason=f"{record.reason}; {note}")
+    return outcome
+
+
+def _is_in_base(order: TaskOrder, record: WorkerRecord) -> bool:
+    forge = open_workplace(order.repository).forge
+    try:
+        return record.pr_number is not None and forge.is_content_in_base(forge.fetch_pull_request(record.pr_number))
+    except ForgeError:
+        return False
+
+
+def _to_begin_anew(order: TaskOrder) -> str:
+    return f"to do it again: parallel-workers state remove {order.worker}"

@@ -28,6 +28,7 @@ from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.context import FlowRunContext
 from prefect.states import Scheduled
 
+from flows.worker_lock import is_held
 from parallel_workers.errors import ParallelWorkersError, TransitionError, UsageError
 from parallel_workers.lifecycle import WorkerState, ensure_transition
 from parallel_workers.progress import WorkerRecord
@@ -237,6 +238,7 @@ async def transition_worker(worker: str, origin: WorkerState, target: WorkerStat
 
 
 async def _move(client: PrefectClient, run: FlowRun, state: WorkerState, reason: str) -> WorkerRecord:
+    _refuse_live(to_record(run))
     await client.set_flow_run_state(run.id, prefect_state(state, reason), force=True)
     return to_record(await client.read_flow_run(run.id))
 
@@ -245,17 +247,22 @@ async def remove_worker(worker: str) -> WorkerRecord:
     """Forget a worker: delete its flow run. Worktree, branch and pull request stay.
 
     Raises:
-        ParallelWorkersError: it is at work; terminate it first.
+        ParallelWorkersError: a live engine runs it; terminate it first.
     """
     async with prefect_client() as client:
         run = await find_run(client, worker)
         record = to_record(run)
-        if record.state in {WorkerState.NEEDS_INIT, WorkerState.WORKING}:
-            raise ParallelWorkersError(
-                f"{record.worker_id} is in {record.state}; first: parallel-workers terminate {record.worker_id}"
-            )
+        _refuse_live(record)
         await client.delete_flow_run(run.id)
         return record
+
+
+def _refuse_live(record: WorkerRecord) -> None:
+    """What a live engine runs is not changed under its hands."""
+    if is_held(record.worker_id):
+        raise ParallelWorkersError(
+            f"an engine is running {record.worker_id}; first: parallel-workers terminate {record.worker_id}"
+        )
 
 
 async def read_worker_logs(worker: str, *, follow: bool = False) -> AsyncIterator[str]:

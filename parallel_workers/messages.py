@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
@@ -75,7 +78,7 @@ def worker_report(order: TaskOrder, work: WorkReport, pull_request: PullRequest 
         f"| {order.task.agent} | {work.rounds} | {work.agent_seconds:.1f} s | {work.cpu_seconds:.1f} s "
         f"| {work.peak_memory_bytes / 2**20:.0f} MiB | {work.output_lines} |\n\n"
         f"{_what_changed(work) if work.commits else ''}\n"
-        f"## Look at it\n```\ngit -C {order.repository} log -p {work.base_sha[:12]}..{work.head_sha[:12]}\n```\n"
+        f"## Look at it\n```\ngit -C {shlex.quote(order.repository)} log -p {work.base_sha[:12]}..{work.head_sha[:12]}\n```\n"
     )
 
 
@@ -84,6 +87,17 @@ def merged(order: TaskOrder, number: int, sha: str | None) -> str:
     return f"#{number} is merged into {order.base_branch}" + (f" as {sha[:9]}" if sha else "")
 
 
-def how_to_go_on(spec_file: str) -> str:
-    """What to tell a person whose run was stopped."""
-    return f"Stopped; nothing is lost. Go on with: parallel-workers run {spec_file}"
+def closed_before(order: TaskOrder, number: int) -> str:
+    """Why a worker whose pull request a person closed is not carried on."""
+    return (
+        f"#{number} was closed without being merged; its work is kept on {order.branch}. "
+        f"To do the task again: parallel-workers state remove {order.worker}"
+    )
+
+
+def how_to_go_on(command: Sequence[str], folder: str | None = None) -> str:
+    """What to tell a person whose run was stopped: a line to paste. `folder` is where `command` has to be run."""
+    pasted = shlex.join(command)
+    if folder is not None:
+        pasted = f"cd {shlex.quote(folder)} && {pasted}"
+    return f"Stopped; nothing is lost. Go on with: {pasted}"

@@ -24,7 +24,7 @@ def fill_instructions(
             text = read_base_file(name)
             if text is None:
                 raise UsageError(
-                    f"agent {order.task.agent}: instructions file {name} is not on {order.base_branch}; commit it there"
+                    f"agent {order.task.agent}: {name} (instructions) is not on the batch's base branch; commit it"
                 )
             texts[name] = text.strip()
     return tuple(_with_text(order, texts) for order in orders)

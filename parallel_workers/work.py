@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 import shutil
 import threading
@@ -55,6 +57,22 @@ class _Effort(NamedTuple):
         )
 
 
+_SEEN_OF_AGENT = {"adapter", "command", "prompt", "env", "instructions"}
+_SEEN_OF_TASK = {"id", "description", "agent", "prompt", "paths"}
+
+
+def work_fingerprint(order: TaskOrder, base_sha: str, again: str) -> str:
+    """The same for orders that an agent cannot tell apart: who merges, how often we look and such do not count."""
+    seen = {
+        "task": order.task.model_dump(mode="json", include=_SEEN_OF_TASK),
+        "agent": order.agent.model_dump(mode="json", include=_SEEN_OF_AGENT),
+        "rest": order.model_dump(mode="json", include={"gates", "setup", "base_branch", "branch", "worktree"}),
+        "base_sha": base_sha,
+        "again": again,
+    }
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+
+
 def run_setup(order: TaskOrder, bench: Bench) -> None:
     """Run the set-up commands in the worktree, one after the other, once per worktree.
 
@@ -64,12 +82,20 @@ def run_setup(order: TaskOrder, bench: Bench) -> None:
     finished, worktree = bench.folder / "set-up", _mark_of(Path(order.worktree))
     if finished.exists() and finished.read_text() == worktree:
         return
+    was_clean = bench.git.get_status(Path(order.worktree), "HEAD").clean
     for command in order.setup:
         result = bench.runner.run(_shell(order, command, bench), bench.on_line, bench.cancel)
         _refuse_stopped(result)
         if result.exit_code != 0 or result.end is not AgentEnd.EXITED:
             said = "\n".join(result.last_lines)
             raise AgentFailedError(f"set-up step `{command}` ended {result.exit_code} ({result.end}):\n{said}")
+    left = bench.git.get_status(Path(order.worktree), "HEAD")
+    if was_clean and not left.clean:
+        names = ", ".join((*left.changed, *left.untracked)[:5])
+        raise AgentFailedError(
+            f"the set-up steps left {names} in the worktree, which would be taken for the agent's work: "
+            f"add what they make to .gitignore on {order.base_branch}"
+        )
     finished.write_text(worktree)
 
 
@@ -200,6 +226,7 @@ def _agent(order: TaskOrder, feedback: str | None, bench: Bench) -> AgentCommand
 def _write_prompt(order: TaskOrder, feedback: str | None, bench: Bench) -> str:
     prompt = render_prompt(order, order.agent.instructions, feedback)
     bench.folder.mkdir(parents=True, exist_ok=True)
+    bench.prompt_file.touch(mode=0o600)
     bench.prompt_file.write_text(prompt, encoding="utf-8")
     return prompt
 

@@ -36,5 +36,5 @@ def test_a_file_is_read_once_and_text_is_left_alone() -> None:
 
 
 def test_a_missing_file_is_named_with_the_way_out() -> None:
-    with pytest.raises(UsageError, match=r"docs/none.md is not on main; commit it"):
+    with pytest.raises(UsageError, match=r"docs/none.md .* is not on the batch"):
         fill_instructions((order("docs/none.md"),), lambda _name: None)
