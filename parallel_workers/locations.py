@@ -29,6 +29,11 @@ class DataFolder(NamedTuple):
         return self.root / "locks"
 
     @property
+    def clones(self) -> Path:
+        """Clones of repositories that batches name by URL."""
+        return self.root / "clones"
+
+    @property
     def reports(self) -> Path:
         """Reports of unexpected errors, one file each."""
         return self.root / "reports"

@@ -78,7 +78,8 @@ def worker_report(order: TaskOrder, work: WorkReport, pull_request: PullRequest 
         f"| {order.task.agent} | {work.rounds} | {work.agent_seconds:.1f} s | {work.cpu_seconds:.1f} s "
         f"| {work.peak_memory_bytes / 2**20:.0f} MiB | {work.output_lines} |\n\n"
         f"{_what_changed(work) if work.commits else ''}\n"
-        f"## Look at it\n```\ngit -C {shlex.quote(order.repository)} log -p {work.base_sha[:12]}..{work.head_sha[:12]}\n```\n"
+        f"## Look at it\n```\ngit -C {shlex.quote(order.repository)} "
+        f"log -p {work.base_sha[:12]}..{work.head_sha[:12]}\n```\n"
     )
 
 

@@ -169,7 +169,7 @@ class BatchFile(Settings):
     base_branch: BranchName = Field(default="main", description="tasks begin from it and are merged into it")
     tasks: tuple[TaskSpec, ...] = Field(min_length=1, description="the work, one pull request each")
     metadata: Metadata = Field(default=Metadata(), description="where the batch stands in your planning")
-    repository: Line = Field(default=".", description="path of the repository; default: the current one")
+    repository: Line = Field(default=".", description="path or URL of the repository; default: the current one")
 
 
 class BatchSpec(BatchFile):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 
 from parallel_workers.cli.batch_progress import format_seconds
@@ -39,13 +40,5 @@ def totals(outcome: BatchOutcome) -> str:
 
 def how_to_look(repository: str, base_branch: str, ui_url: str) -> str:
     """Where the results are: the history, and the Prefect UI."""
-    return f"Look: git -C {repository} log --graph --oneline {base_branch}\n      {ui_url}/runs"
-
-
-def as_json(outcome: BatchOutcome) -> dict[str, object]:
-    """The whole outcome, with what follows from it, under stable keys."""
-    return {
-        **outcome._asdict(),
-        "succeeded": outcome.succeeded,
-        "work_seconds": outcome.work_seconds,
-    }
+    history = shlex.join(("git", "-C", repository, "log", "--graph", "--oneline", base_branch))
+    return f"Look: {history}\n      {ui_url}/runs"

@@ -14,10 +14,11 @@ from parallel_workers.cli.output import print_json, print_table, say
 from parallel_workers.cli.plain_progress import PlainProgress
 from parallel_workers.cli.run_options import RunRequest
 from parallel_workers.cli.stop_signals import run_until_stopped
+from parallel_workers.cli.worker_keys import batch_label, outcome_keys
 
 if TYPE_CHECKING:
     from parallel_workers.cli.live_table import LiveTable
-    from parallel_workers.progress import BatchOutcome, ProgressObserver
+    from parallel_workers.progress import BatchOutcome, ProgressObserver, WorkerRecord
     from parallel_workers.spec import BatchSpec
 
 
@@ -30,8 +31,12 @@ def run_batch_here(batch: BatchSpec, request: RunRequest, how_to_go_on: str) -> 
 
     address = reach_server(preload="flows.run_batch", verbose=request.verbose)
     outcome, stopped = _carry_out(batch, request)
-    _print_outcome(outcome, as_json=request.as_json)
-    repository = shlex.quote(str(Path(batch.repository).resolve()))
+    repository = str(Path(batch.repository).resolve())
+    if request.as_json:
+        records = _read_records(batch)
+        print_json(outcome_keys(outcome, batch, repository, {record.worker_id: record for record in records}))
+    else:
+        _print_outcome(outcome)
     say(batch_summary.how_to_look(repository, batch.base_branch, address.ui_url))
     if outcome.succeeded:
         return ExitCode.OK
@@ -78,12 +83,22 @@ def _choose_display(batch: BatchSpec, *, verbose: bool) -> tuple[ProgressObserve
     return progress, LiveTable(progress, console)
 
 
-def _print_outcome(outcome: BatchOutcome, *, as_json: bool) -> None:
-    if as_json:
-        print_json(batch_summary.as_json(outcome))
-        return
+def _read_records(batch: BatchSpec) -> tuple[WorkerRecord, ...]:
+    """What the server knows of the batch's workers; nothing when it went away: the outcome is told all the same."""
+    import httpx
+
+    from flows.worker_states import list_workers
+
+    try:
+        return asyncio.run(list_workers(batch=batch_label(batch)))
+    except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError is Prefect's "failed to reach API"
+        say(f"The Prefect server cannot be asked how the workers stand: {error}")
+        return ()
+
+
+def _print_outcome(outcome: BatchOutcome) -> None:
     print_table(batch_summary.HEADINGS, batch_summary.rows(outcome), "")
     say(batch_summary.totals(outcome))
     for task in outcome.tasks:
         if task.result == "failed":
-            say(f"See: parallel-workers logs {task.task_id}")
+            say(f"See: parallel-workers logs {shlex.quote(task.task_id)}")

@@ -7,6 +7,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from parallel_workers.cli.worker_keys import batch_label
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
@@ -18,12 +20,21 @@ TASK_DEPLOYMENT = "implement-task/implement-task"
 
 
 class HandedOver(NamedTuple):
-    """The flow run that carries it out; `state` is Prefect's name for where it stands."""
+    """What was handed over: its stable keys, among them those of a worker where it is one, and where to look."""
 
-    flow_run_id: str
+    keys: dict[str, object]
     flow_run_name: str
-    state: str
     ui_url: str
+
+    def facts(self) -> dict[str, object]:
+        """All of it, for `--json`."""
+        return {**self.keys, "flow_run_name": self.flow_run_name, "ui_url": self.ui_url}
+
+    def shown(self) -> dict[str, object]:
+        """What a person wants to see of it."""
+        facts = self.facts()
+        names = ("worker_id", "task_id", "batch", "flow_run_id", "flow_run_name", "prefect_state", "ui_url")
+        return {name: facts[name] for name in names if name in facts}
 
 
 def hand_over_batch(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) -> HandedOver | None:
@@ -33,10 +44,28 @@ def hand_over_batch(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) ->
     """
     parameters = {"batch": batch.model_dump(mode="json"), **arguments}
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
-    return asyncio.run(_start_batch(parameters, f"batch:{batch.name}", f"spec:{digest}", ui_url))
+    tags = (f"batch:{batch.name}", f"spec:{digest}")
+    run = asyncio.run(_start_batch(parameters, *tags))
+    return None if run is None else _handed_over(run, _batch_keys(batch, run), ui_url)
 
 
-async def _start_batch(parameters: dict[str, Any], batch_tag: str, digest_tag: str, ui_url: str) -> HandedOver | None:
+def _batch_keys(batch: BatchSpec, run: FlowRun) -> dict[str, object]:
+    """Of the stable keys those that a batch has: it is no worker, so there is no worker state."""
+    changed = run.state.timestamp if run.state else run.updated
+    return {
+        "reason": (run.state and run.state.message) or "",
+        "base_branch": batch.base_branch,
+        "flow_run_id": str(run.id),
+        "created_at": run.created.isoformat() if run.created else "",
+        "updated_at": changed.isoformat() if changed else "",
+        "project": batch.project,
+        "batch": batch_label(batch),
+        "prefect_state": (run.state and run.state.name) or "",
+        "repository": batch.repository,
+    }
+
+
+async def _start_batch(parameters: dict[str, Any], batch_tag: str, digest_tag: str) -> FlowRun | None:
     from prefect.client.orchestration import get_client
 
     async with get_client() as client:
@@ -45,11 +74,10 @@ async def _start_batch(parameters: dict[str, Any], batch_tag: str, digest_tag: s
         earlier = await _runs_tagged(client, digest_tag)
         for run in earlier:
             if run.state is None or not run.state.is_final():
-                return _handed_over(run, ui_url)
+                return run
         # Two hands at once count the same runs, so they ask for the same key and get one run between them.
         key = f"{digest_tag}-{len(earlier) + 1}"
-        run = await _start(BATCH_DEPLOYMENT, parameters, key, [batch_tag, digest_tag])
-        return _handed_over(run, ui_url)
+        return await _start(BATCH_DEPLOYMENT, parameters, key, [batch_tag, digest_tag])
 
 
 async def _runs_tagged(client: PrefectClient, tag: str) -> list[FlowRun]:
@@ -66,10 +94,13 @@ def hand_over_task(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) -> 
 
     A worker has one flow run for ever: one that has failed is scheduled again, one that is done is answered.
     """
-    return asyncio.run(_start_task(batch, arguments, ui_url))
+    from flows.worker_states import to_record
+
+    run = asyncio.run(_start_task(batch, arguments))
+    return None if run is None else _handed_over(run, to_record(run)._asdict(), ui_url)
 
 
-async def _start_task(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) -> HandedOver | None:
+async def _start_task(batch: BatchSpec, arguments: dict[str, Any]) -> FlowRun | None:
     from prefect.client.orchestration import get_client
 
     from flows.run_batch import prepare_orders
@@ -84,7 +115,8 @@ async def _start_task(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) 
         if run.deployment_id is None:
             return None  # begun in a foreground before there was a deployment: no Prefect worker would take it up
         await _add_labels(client, run, labels_of(order, correlation_id=str(run.id)[:16]))
-        return _handed_over(await _schedule_again(client, run), ui_url)
+        await _schedule_again(client, run)
+        return await client.read_flow_run(run.id)
 
 
 async def _add_labels(client: PrefectClient, run: FlowRun, labels: dict[str, str]) -> None:
@@ -96,13 +128,11 @@ async def _add_labels(client: PrefectClient, run: FlowRun, labels: dict[str, str
         await client.update_flow_run_labels(run.id, missing)
 
 
-async def _schedule_again(client: PrefectClient, run: FlowRun) -> FlowRun:
+async def _schedule_again(client: PrefectClient, run: FlowRun) -> None:
     from prefect.states import Scheduled
 
-    if run.state is None or not run.state.is_final() or run.state.is_completed():
-        return run
-    await client.set_flow_run_state(run.id, Scheduled(message="handed over again"), force=True)
-    return await client.read_flow_run(run.id)
+    if run.state is not None and run.state.is_final() and not run.state.is_completed():
+        await client.set_flow_run_state(run.id, Scheduled(message="handed over again"), force=True)
 
 
 async def _has_deployment(client: PrefectClient, name: str) -> bool:
@@ -124,6 +154,5 @@ async def _start(deployment: str, parameters: dict[str, Any], key: str, tags: li
     )
 
 
-def _handed_over(run: FlowRun, ui_url: str) -> HandedOver:
-    state = (run.state.name if run.state else None) or ""
-    return HandedOver(str(run.id), run.name, state, f"{ui_url}/runs/flow-run/{run.id}")
+def _handed_over(run: FlowRun, keys: dict[str, object], ui_url: str) -> HandedOver:
+    return HandedOver(keys, run.name, f"{ui_url}/runs/flow-run/{run.id}")

@@ -10,6 +10,7 @@ import click
 from parallel_workers.cli.boundary import ExitCode
 from parallel_workers.cli.output import json_option, print_fields, print_json, print_table, say
 from parallel_workers.cli.repository_option import repository_option
+from parallel_workers.cli.worker_keys import merge_attempt_keys, pull_request_keys
 
 if TYPE_CHECKING:
     from parallel_workers.adapters.local_forge.forge import LocalForge
@@ -36,7 +37,7 @@ def list_pull_requests(state: str, repository: Path, *, as_json: bool) -> None:
     found = _forge(repository).fetch_pull_requests(include_ended=state != "open")
     shown = [one for one in found if state in {"all", one.state.value}]
     if as_json:
-        print_json(shown)
+        print_json([pull_request_keys(one) for one in shown])
     else:
         rows = ((f"#{one.number}", one.state.value, one.head_branch, one.base_branch, one.title) for one in shown)
         kind = "" if state == "all" else f"{state} "
@@ -53,7 +54,7 @@ def show(number: int, repository: Path, *, as_json: bool) -> None:
     one = forge.fetch_pull_request(number)
     changes = forge.read_changes(number)
     if as_json:
-        print_json({**one._asdict(), "changes": changes})
+        print_json({**pull_request_keys(one), "changes": changes})
         return
     print_fields(
         {
@@ -86,7 +87,7 @@ def merge(number: int, method: str, repository: Path, *, as_json: bool) -> int:
 
     attempt = _forge(repository).merge_pull_request(number, MergeMethod(method))
     if as_json:
-        print_json(attempt)
+        print_json(merge_attempt_keys(attempt))
     else:
         _say_attempt(attempt)
     return ExitCode.OK if attempt.outcome is MergeOutcome.MERGED else ExitCode.FAILED
@@ -101,7 +102,7 @@ def close(number: int, reason: str, repository: Path, *, as_json: bool) -> None:
     """Close a pull request without merging it; its branch stays."""
     closed: PullRequest = _forge(repository).close_pull_request(number, reason)
     if as_json:
-        print_json(closed)
+        print_json(pull_request_keys(closed))
     else:
         say(f"#{number} is {closed.state.value}; its branch {closed.head_branch} is kept.")
 

@@ -19,8 +19,8 @@ def run(spec: Path, request: RunRequest) -> int:
     Run again, it goes on where it stopped and leaves alone what is done. Exit code 1 when a task failed, 130 when
     it was interrupted: Ctrl-C stops the agents and keeps their work, a second one leaves at once.
     """
-    from parallel_workers.cli.batch_file import read_batch
+    from parallel_workers.cli.batch_file import how_to_go_on_with, read_batch
     from parallel_workers.cli.foreground_run import run_batch_here
-    from parallel_workers.messages import how_to_go_on
 
-    return run_batch_here(read_batch(spec), request, how_to_go_on(str(spec)))
+    batch = read_batch(spec)
+    return run_batch_here(batch, request, how_to_go_on_with(spec, batch, request))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -20,6 +21,20 @@ class RunRequest(NamedTuple):
     poll_interval: float
     verbose: bool
     as_json: bool
+
+    @property
+    def absolute_worktree_root(self) -> str | None:
+        """The worktree root for a process with another current directory."""
+        return None if self.worktree_root is None else str(Path(self.worktree_root).expanduser().absolute())
+
+    def to_repeat(self) -> tuple[str, ...]:
+        """The options that another run needs to find what this one made, and to be as wide, as arguments."""
+        given = {
+            "--max-workers": self.max_workers,
+            "--worktree-root": self.absolute_worktree_root,
+            "--policy": self.policy,
+        }
+        return tuple(part for option, value in given.items() if value is not None for part in (option, str(value)))
 
 
 _OPTIONS = (

@@ -30,14 +30,14 @@ def spawn_batch(spec_file: Path, request: RunRequest) -> int:
     one the batch is carried out here, as `run` does.
     """
     from parallel_workers.adapters.git.repository import open_repository
-    from parallel_workers.cli.batch_file import read_batch
+    from parallel_workers.cli.batch_file import how_to_go_on_with, read_batch
     from parallel_workers.cli.hand_over import hand_over_batch
-    from parallel_workers.messages import how_to_go_on
 
     batch = read_batch(spec_file)
+    how_to_go_on = how_to_go_on_with(spec_file, batch, request)
     # Whoever takes it up has another current directory.
     batch = batch.model_copy(update={"repository": str(open_repository(batch.repository).path)})
-    return _hand_over(batch, request, hand_over_batch, how_to_go_on(str(spec_file)))
+    return _hand_over(batch, request, hand_over_batch, how_to_go_on)
 
 
 @click.command()
@@ -93,7 +93,7 @@ def _hand_over(batch: BatchSpec, request: RunRequest, hand_over: HandOver, how_t
 
     address = find_server(preload="flows.run_batch", verbose=request.verbose)
     if address is not None:
-        handed_over = hand_over(batch, _arguments(request), address.ui_url)
+        handed_over = hand_over(_as_wide_as_asked(batch, request), _arguments(request), address.ui_url)
         if handed_over is not None:
             _print_handed_over(handed_over, as_json=request.as_json)
             return ExitCode.OK
@@ -102,9 +102,16 @@ def _hand_over(batch: BatchSpec, request: RunRequest, hand_over: HandOver, how_t
     return run_batch_here(batch, request, how_to_go_on)
 
 
+def _as_wide_as_asked(batch: BatchSpec, request: RunRequest) -> BatchSpec:
+    """The batch with the command line's width: it travels in the batch, the flow has no parameter for it."""
+    if request.max_workers is None:
+        return batch
+    return batch.model_copy(update={"max_workers": request.max_workers})
+
+
 def _arguments(request: RunRequest) -> dict[str, Any]:
     return {
-        "worktree_root": request.worktree_root,
+        "worktree_root": request.absolute_worktree_root,
         "policy_block": request.policy,
         "poll_seconds": request.poll_interval,
     }
@@ -112,6 +119,6 @@ def _arguments(request: RunRequest) -> dict[str, Any]:
 
 def _print_handed_over(handed_over: HandedOver, *, as_json: bool) -> None:
     if as_json:
-        print_json(handed_over)
+        print_json(handed_over.facts())
     else:
-        print_fields(handed_over._asdict())
+        print_fields(handed_over.shown())

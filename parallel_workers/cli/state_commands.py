@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
 import click
 
 from parallel_workers.cli.output import json_option, say
-from parallel_workers.cli.worker_view import STATE, find_worker, print_found, print_worker, shown_state
-from parallel_workers.errors import ParallelWorkersError
+from parallel_workers.cli.worker_view import (
+    STATE,
+    ask_about,
+    ensure_server,
+    find_worker,
+    print_found,
+    print_worker,
+    shown_state,
+)
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import WorkerRecord
 
@@ -54,7 +60,7 @@ def set_state(worker: str, target: str, reason: str, *, as_json: bool) -> None:
 
     UNKNOWN is allowed from everywhere but MERGED and makes the worker runnable again.
     """
-    _ensure_server(worker)
+    ensure_server(worker)
     from flows.worker_states import set_worker_state
 
     _change(set_worker_state(worker, WorkerState(target), reason), as_json=as_json)
@@ -67,7 +73,7 @@ def set_state(worker: str, target: str, reason: str, *, as_json: bool) -> None:
 @json_option
 def transition(worker: str, origin: str, target: str, *, as_json: bool) -> None:
     """Move a worker from one state to another; refused when it is not in FROM."""
-    _ensure_server(worker)
+    ensure_server(worker)
     from flows.worker_states import transition_worker
 
     _change(transition_worker(worker, WorkerState(origin), WorkerState(target)), as_json=as_json)
@@ -78,25 +84,18 @@ def transition(worker: str, origin: str, target: str, *, as_json: bool) -> None:
 @json_option
 def remove(worker: str, *, as_json: bool) -> None:
     """Forget a worker; its worktree, branch and pull request stay."""
-    _ensure_server(worker)
+    ensure_server(worker)
     from flows.worker_states import remove_worker
 
-    record = asyncio.run(remove_worker(worker))
+    record = ask_about(remove_worker(worker))
     if as_json:
         print_worker(record, as_json=True)
     else:
         say(f"{record.worker_id} ({record.task_id}) is forgotten.")
 
 
-def _ensure_server(worker: str) -> None:
-    from parallel_workers.cli.server_access import find_server
-
-    if find_server() is None:
-        raise ParallelWorkersError(f"no worker {worker}: no Prefect server runs; start it with: parallel-workers up")
-
-
 def _change(change: Coroutine[Any, Any, WorkerRecord], *, as_json: bool) -> None:
-    record = asyncio.run(change)
+    record = ask_about(change)
     if as_json:
         print_worker(record, as_json=True)
     else:

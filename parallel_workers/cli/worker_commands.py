@@ -8,7 +8,7 @@ import click
 
 from parallel_workers.cli.output import json_option, print_json, print_json_line, print_table
 from parallel_workers.cli.terminal_text import one_line
-from parallel_workers.cli.worker_view import STATE, find_worker, print_found, print_worker
+from parallel_workers.cli.worker_view import STATE, ask_about, ensure_server, find_worker, print_found, print_worker
 from parallel_workers.lifecycle import WorkerState
 
 
@@ -59,20 +59,22 @@ def logs(worker: str, *, follow: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("worker")
-@click.option("--force", is_flag=True, help="Remove its worktree too; unsaved work is kept in a rescue ref.")
+@click.option(
+    "--force", is_flag=True, help="Remove its worktree too; what is not committed is saved to a rescue ref first."
+)
 @json_option
 def terminate(worker: str, *, force: bool, as_json: bool) -> None:
     """Stop a worker; its work is kept.
 
-    Its agent is ended. Branch and pull request stay, and so does the worktree without --force; running its batch
-    again goes on with them.
+    Its agent is ended and its flow run cancelled. Branch and pull request stay, and without --force so does the
+    worktree, with what is not committed in it; running its batch again goes on with them. With --force the worktree is
+    removed, even one that is locked; what is not committed is saved to refs/parallel-workers/rescue/<worker>/<time>
+    first. Exit code 1 when there is no such worker, it is merged already, or its engine does not let go of it.
     """
-    from parallel_workers.cli.server_access import reach_server
-
-    reach_server(preload="flows.clean_up_workers")
+    ensure_server(worker, preload="flows.clean_up_workers")
     from flows.clean_up_workers import terminate as terminate_worker
 
-    print_worker(asyncio.run(terminate_worker(worker, force=force)), as_json=as_json)
+    print_worker(ask_about(terminate_worker(worker, force=force)), as_json=as_json)
 
 
 @click.command()
@@ -82,7 +84,9 @@ def terminate(worker: str, *, force: bool, as_json: bool) -> None:
 def cleanup(states: tuple[str, ...], project: str | None, *, as_json: bool) -> None:
     """Remove worktrees that are done with.
 
-    What holds unsaved work or is at work stays, and is named with its reason. Branches with commits stay.
+    A worktree that holds uncommitted work, is locked, or belongs to a worker that a live engine runs, stays and is
+    named with the reason. Branches, pull requests and the workers themselves stay. Without --state it looks at MERGED
+    ones.
     """
     from parallel_workers.cli.server_access import reach_server
 

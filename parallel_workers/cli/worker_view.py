@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +12,8 @@ from parallel_workers.cli.output import print_fields, print_json, print_table, s
 from parallel_workers.errors import ParallelWorkersError, UsageError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import WorkerRecord
+
+Answer = TypeVar("Answer")
 
 _HEADINGS = ("Worker", "Task", "State", "Agent", "PR", "Changed", "Reason")
 _MOMENT = len("2026-11-22T11:54:50")
@@ -70,13 +73,31 @@ def find_worker(worker: str) -> WorkerRecord:
     Raises:
         ParallelWorkersError: there is none; exit code 1, since the question was well put.
     """
-    from parallel_workers.cli.server_access import find_server
-
-    if find_server() is None:
-        raise ParallelWorkersError(f"no worker {worker}: no Prefect server runs; start it with: parallel-workers up")
+    ensure_server(worker)
     from flows.worker_states import get_worker
 
+    return ask_about(get_worker(worker))
+
+
+def ensure_server(worker: str, *, preload: str = "flows.worker_states") -> None:
+    """Reach the server that knows `worker`, and import `preload`. Starts no server.
+
+    Raises:
+        ParallelWorkersError: none runs.
+    """
+    from parallel_workers.cli.server_access import find_server
+
+    if find_server(preload=preload) is None:
+        raise ParallelWorkersError(f"no worker {worker}: no Prefect server runs; start it with: parallel-workers up")
+
+
+def ask_about(question: Coroutine[Any, Any, Answer]) -> Answer:
+    """The answer to a question about one worker; that there is no such worker is an answer too, with exit code 1.
+
+    Raises:
+        ParallelWorkersError: there is none.
+    """
     try:
-        return asyncio.run(get_worker(worker))
+        return asyncio.run(question)
     except UsageError as error:
         raise ParallelWorkersError(str(error)) from error

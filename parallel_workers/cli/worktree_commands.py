@@ -10,6 +10,7 @@ import click
 
 from parallel_workers.cli.output import Command, json_option, print_fields, print_json, print_table, say
 from parallel_workers.cli.repository_option import repository_option
+from parallel_workers.cli.worker_keys import worktree_keys
 from parallel_workers.errors import ParallelWorkersError, UsageError
 from parallel_workers.identity import branch_name, slugify, worker_id, worker_ref, worktree_path
 
@@ -57,7 +58,8 @@ def create(project: str, task_id: str, base: str, repository: Path, root: Path |
     worker = worker_id(git.identity, _BATCH, task_id)
     ensured = git.ensure_worktree(WorktreePlan(worker, branch_name(task_id), base, base_sha, path))
     if as_json:
-        print_json(ensured)
+        begun = {"base_branch": base, "base_sha": ensured.base_sha, "adopted": ensured.adopted}
+        print_json({**worktree_keys(_find(git, path)), "task_id": task_id, "project": project, **begun})
     else:
         say(f"{'Found' if ensured.adopted else 'Made'} {ensured.branch} from {base} at {ensured.base_sha[:9]}")
         click.echo(ensured.path)
@@ -73,7 +75,7 @@ def list_worktrees(project: str, repository: Path, root: Path | None, *, as_json
     folder = _project_folder(root, project)
     found = [one for one in _open(repository).list_worktrees() if one.path.is_relative_to(folder)]
     if as_json:
-        print_json(found)
+        print_json([{**worktree_keys(one), "project": project} for one in found])
     else:
         rows = ((one.path.name, one.branch or "", one.head_sha[:9], _note(one), str(one.path)) for one in found)
         print_table(("Task", "Branch", "Head", "Note", "Path"), rows, f"No worktrees of {project} in {folder}.")
@@ -91,7 +93,9 @@ def status(project: str, task_id: str, repository: Path, root: Path | None, *, a
     one = _find(git, path)
     found = git.get_status(path, _base_sha(git, one))
     if as_json:
-        print_json({**found._asdict(), "clean": found.clean})
+        held = {**found._asdict(), "clean": found.clean}
+        del held["path"]
+        print_json({**worktree_keys(one), **held, "task_id": task_id, "project": project})
         return
     changes = f"{len(found.changed)} changed, {len(found.untracked)} untracked"
     print_fields(
@@ -121,7 +125,7 @@ def remove(project: str, task_id: str, repository: Path, root: Path | None, *, f
     one = _find(git, path)
     rescue_ref = git.remove_worktree(path, force=force)
     if as_json:
-        print_json({**one._asdict(), "rescue_ref": rescue_ref})
+        print_json({**worktree_keys(one), "task_id": task_id, "project": project, "rescue_ref": rescue_ref})
         return
     say(f"Removed {path}; the branch {one.branch} is kept." if one.branch else f"Removed {path}.")
     if rescue_ref:

@@ -40,7 +40,10 @@ def test_a_worktree_from_making_to_removal(verb: Verb, repository: Path, tmp_pat
     assert (made.exit_code, made.stdout) == (0, f"{path}\n")
     assert git(path, "branch", "--show-current") == "feature/task-9"
     again = verb("worktree", "create", "mice", "TASK-9", "main", "--json")
-    assert (again.data["path"], again.data["adopted"]) == (str(path), True)
+    assert (again.data["worktree"], again.data["adopted"]) == (str(path), True)
+    assert (again.data["task_id"], again.data["branch"]) == ("TASK-9", "feature/task-9")
+    worker = again.data["worker_id"]
+    assert worker.startswith("worker-")
 
     git(path, "commit", "--quiet", "--allow-empty", "--message", "work")
     (path / "new.txt").write_text("new\n", encoding="utf-8")
@@ -48,7 +51,9 @@ def test_a_worktree_from_making_to_removal(verb: Verb, repository: Path, tmp_pat
     assert (status.data["commits_ahead"], status.data["untracked"], status.data["clean"]) == (1, ["new.txt"], False)
     assert "? new.txt" in verb("worktree", "status", "mice", "TASK-9").stdout
     listed = verb("worktree", "list", "mice", "--json").data
-    assert [(one["path"], one["branch"]) for one in listed] == [(str(path), "feature/task-9")]
+    assert [(one["worktree"], one["branch"]) for one in listed] == [(str(path), "feature/task-9")]
+    assert (listed[0]["worker_id"], status.data["worker_id"], status.data["worktree"]) == (worker, worker, str(path))
+    assert not {"path", "worker"} & (again.data.keys() | status.data.keys() | listed[0].keys())
 
     refused = verb("worktree", "remove", "mice", "TASK-9")
     assert (refused.exit_code, refused.stdout) == (1, "")
@@ -109,7 +114,12 @@ def test_pull_requests_are_listed_shown_merged_and_closed(verb: Verb, repository
     one = open_pull_request(repository, git, "one", "one\n").number
     two = open_pull_request(repository, git, "two", "two\n").number
     three = open_pull_request(repository, git, "three", "three\n").number
-    assert [pull["number"] for pull in verb("pr", "list", "--json").data] == [one, two, three]
+    listed = verb("pr", "list", "--json").data
+    assert [pull["pr_number"] for pull in listed] == [one, two, three]
+    assert listed[0].keys() >= {"pr_url", "worker_id", "branch", "base_branch", "state", "reason", "title", "labels"}
+    assert (listed[0]["worker_id"], listed[0]["branch"]) == ("worker-one", "feature/one")
+    assert not {"number", "url", "worker", "head_branch"} & listed[0].keys()
+    assert verb("pr", "show", str(one), "--json").data.keys() >= listed[0].keys()
 
     shown = verb("pr", "show", str(one)).stdout
     for part in ("Add one", "open", "feature/one into main", "feat: one", "shared.txt | 1 +", "Body of one"):
@@ -124,13 +134,15 @@ def test_pull_requests_are_listed_shown_merged_and_closed(verb: Verb, repository
     before = git(repository, "rev-parse", "main")
     conflict = verb("pr", "merge", str(two), "--json")
     assert (conflict.exit_code, conflict.data["outcome"], conflict.data["files"]) == (1, "conflict", ["shared.txt"])
+    assert (conflict.data["pr_number"], conflict.data["state"]) == (two, "open")
+    assert conflict.data["reason"]
     assert git(repository, "rev-parse", "main") == before
 
     closed = verb("pr", "close", str(three), "--reason", "not now", "--json")
     assert (closed.data["state"], closed.data["reason"]) == ("closed", "not now")
     assert verb("pr", "merge", str(three)).exit_code == 1
     by_state = {
-        state: [pull["number"] for pull in verb("pr", "list", "--state", state, "--json").data]
+        state: [pull["pr_number"] for pull in verb("pr", "list", "--state", state, "--json").data]
         for state in ("open", "merged", "closed", "all")
     }
     assert by_state == {"open": [two], "merged": [one], "closed": [three], "all": [one, two, three]}

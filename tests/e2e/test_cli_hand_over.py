@@ -14,6 +14,11 @@ import pytest
 from tests.conftest import Git
 from tests.e2e.product import Product, finish, write_batch
 
+RECORD_KEYS = {
+    "worker_id", "task_id", "state", "reason", "agent", "branch", "base_branch", "worktree", "pr_number", "pr_url",
+    "flow_run_id", "correlation_id", "created_at", "updated_at",
+}  # fmt: skip
+
 
 class Api:
     """The few requests these tests make of the Prefect server's REST API."""
@@ -71,6 +76,9 @@ def test_a_batch_is_handed_over_once_while_it_runs(
     assert run["state_type"] == "SCHEDULED"
     assert run["parameters"]["batch"]["repository"] == str(repository)
     assert first.data["ui_url"].endswith(run["id"])
+    assert (first.data["batch"], first.data["base_branch"]) == ("handed/handed", "main")
+    assert first.data["prefect_state"] == "Scheduled"
+    assert "max_workers" not in run["parameters"]["batch"]
     second = product.call("spawn-batch", "--spec-file", str(spec), "--json")
     assert second.data["flow_run_id"] == run["id"]
 
@@ -79,6 +87,18 @@ def test_a_batch_is_handed_over_once_while_it_runs(
     third = product.call("spawn-batch", "--spec-file", str(spec), "--json")
     assert third.data["flow_run_id"] != run["id"]
     assert not (product.home / ".worktrees" / "handed").exists()
+
+
+def test_what_the_command_line_sets_is_handed_over(
+    product: Product, api: Api, deployments: None, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    spec = write_batch(tmp_path / "wide.yml", make_repository(), [{"id": "WIDE-1"}], max_workers=2)
+    options = ("--max-workers", "7", "--worktree-root", "trees", "--json")
+    handed = product.call("spawn-batch", "--spec-file", str(spec), *options)
+    assert handed.exit_code == 0, handed.stderr
+    parameters = api.send("GET", f"/flow_runs/{handed.data['flow_run_id']}")["parameters"]
+    assert parameters["batch"]["max_workers"] == 7
+    assert parameters["worktree_root"] == str(product.home / "trees")  # a Prefect worker runs in another folder
 
 
 def test_a_task_is_one_flow_run_for_ever(
@@ -93,8 +113,12 @@ def test_a_task_is_one_flow_run_for_ever(
     assert first.exit_code == 0, first.stderr
     run = api.send("GET", f"/flow_runs/{first.data['flow_run_id']}")
     assert run["parameters"]["order"]["task"]["priority"] == 9
+    assert first.data.keys() >= RECORD_KEYS
+    assert (first.data["task_id"], first.data["branch"]) == ("SPAWN-1", "feature/spawn-1")
+    assert (first.data["state"], first.data["prefect_state"]) == ("UNKNOWN", "Scheduled")
     record = product.call("get", run["labels"]["parallel_workers.worker_id"], "--json").data
     assert (record["task_id"], record["state"], record["project"]) == ("SPAWN-1", "UNKNOWN", "handed-task")
+    assert {key: first.data[key] for key in RECORD_KEYS} == {key: record[key] for key in RECORD_KEYS}
 
     ended = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
     api.send("POST", f"/flow_runs/{run['id']}/set_state", ended)

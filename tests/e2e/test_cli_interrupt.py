@@ -34,13 +34,13 @@ def test_a_signal_stops_in_good_order_and_the_next_run_goes_on(
     repository = make_repository()
     task = {"id": f"STOP-{mark}", "shell": SLOW.format(mark=mark)}
     spec = write_batch(tmp_path / f"{mark}.yml", repository, [task])
-    running = product.begin("run", str(spec), "--poll-interval", "0.5", "--json")
+    running = product.begin("run", str(spec), "--poll-interval", "0.5", "--max-workers", "2", "--json")
     pid = agent_pid(product, mark)
     running.send_signal(signum)
     stopped = finish(running)
     assert stopped.exit_code == 130, stopped.stderr
     assert stopped.results() == {f"STOP-{mark}": "cancelled"}
-    assert f"parallel-workers run {spec}" in stopped.stderr
+    assert f"Go on with: parallel-workers run {spec} --max-workers 2\n" in stopped.stderr
     wait_until(lambda: is_gone(pid), "the agent has ended", 10)
 
     (product.home / f"go-{mark}").touch()

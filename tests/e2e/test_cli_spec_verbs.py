@@ -48,6 +48,31 @@ def test_validate_prints_every_problem_with_its_place(product: Product, tmp_path
     assert [problem["line"] for problem in told.data["problems"]] == [2, 4, 5, 5]
 
 
+def test_validate_tells_of_a_repository_that_is_not_there_with_everything_else(
+    product: Product, tmp_path: Path
+) -> None:
+    spec = tmp_path / "lost.yml"
+    spec.write_text(f"project: p\nrepository: {tmp_path}/nowhere\ntasks:\n- {{id: A, descr: x}}\n", encoding="utf-8")
+    ended = product.call("validate", str(spec), "--json")
+    assert ended.exit_code == 2
+    told = [(problem["line"], problem["message"]) for problem in ended.data["problems"]]
+    assert (2, f"repository: {tmp_path}/nowhere is no folder, so no git repository can be there") in told
+    assert {line for line, _ in told} == {2, 4}
+    spec.write_text("project: p\nrepository: nowhere\ntasks: [{id: A, description: x}]\n", encoding="utf-8")
+    assert product.call("validate", str(spec)).stdout.startswith(f"{spec}:2: repository: nowhere is no folder")
+    (product.home / "nowhere").mkdir()  # relative to where the command is run, as `run` reads it
+    try:
+        assert f"{spec}:2: repository: nowhere is not in a git" in product.call("validate", str(spec)).stdout
+    finally:
+        (product.home / "nowhere").rmdir()
+
+
+def test_a_batch_that_names_no_repository_needs_none_to_be_valid(product: Product, tmp_path: Path) -> None:
+    spec = tmp_path / "here.yml"
+    spec.write_text("project: p\ntasks: [{id: A, description: x}]\n", encoding="utf-8")
+    assert product.call("validate", str(spec)).exit_code == 0
+
+
 def test_validate_knows_the_agents_of_the_repository_settings(
     product: Product, make_repository: Callable[..., Path], tmp_path: Path, git: Git
 ) -> None:

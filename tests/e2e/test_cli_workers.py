@@ -56,6 +56,37 @@ def test_run_tells_progress_on_stderr_and_the_outcome_on_stdout(finished: Finish
     assert "a line of output" not in ended.stderr
 
 
+def test_run_tells_json_under_the_keys_of_every_verb(finished: Finished, product: Product) -> None:
+    """The second run takes up what failed; a task that never began has no record on the server."""
+    again = product.run(finished.spec)
+    assert again.exit_code == 1
+    tasks = {task["task_id"]: task for task in again.data["tasks"]}
+    assert list(again.data) == ["batch", "tasks", "seconds", "succeeded", "work_seconds"]
+    assert all(task.keys() >= RECORD_KEYS | {"result", "seconds", "already_done"} for task in tasks.values())
+    good, child = tasks["VIEW-GOOD"], tasks["VIEW-CHILD"]
+    record = product.call("get", "VIEW-GOOD", "--json").data
+    assert {key: good[key] for key in RECORD_KEYS - {"reason"}} == {
+        key: record[key] for key in RECORD_KEYS - {"reason"}
+    }
+    assert (good["already_done"], good["result"], good["state"]) == (True, "merged", "MERGED")
+    assert (child["state"], child["result"], child["flow_run_id"]) == ("UNKNOWN", "skipped", "")
+    assert (child["branch"], child["base_branch"], child["agent"]) == ("feature/view-child", "main", "agent-VIEW-CHILD")
+    assert child["batch"] == good["batch"]
+    assert "VIEW-BAD" in child["reason"]
+    assert len({task["worker_id"] for task in tasks.values()}) == 3
+
+
+def test_a_worker_that_is_not_there_is_an_answer_and_no_wrong_usage(finished: Finished, product: Product) -> None:
+    for arguments in (
+        ("get", "NOBODY"), ("logs", "NOBODY"), ("terminate", "NOBODY"), ("state", "get", "NOBODY"),
+        ("state", "set", "NOBODY", "UNKNOWN"), ("state", "remove", "NOBODY"),
+        ("state", "transition", "NOBODY", "UNKNOWN", "NEEDS_INIT"),
+    ):  # fmt: skip
+        missing = product.call(*arguments)
+        assert (missing.exit_code, missing.stdout) == (1, ""), arguments
+        assert "no worker NOBODY" in missing.stderr
+
+
 def test_list_and_state_list_tell_the_same(finished: Finished, product: Product) -> None:
     listed = product.call("list", "--project", "view", "--json").data
     states = {record["task_id"]: record["state"] for record in listed}
