@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from parallel_workers.remote_urls import redact_urls, without_credentials
+
 
 class ParallelWorkersError(Exception):
     """An expected failure: one line for the user, and whether trying again may help.
@@ -47,13 +49,15 @@ class UsageError(ParallelWorkersError):
 
 
 class GitCommandError(ParallelWorkersError):
-    """git ended non-zero. Carries the argument list, exit code and both outputs."""
+    """git ended non-zero. Carries the argument list, exit code and both outputs, all less what URLs hold of secrets."""
 
     def __init__(self, argv: tuple[str, ...], code: int, stdout: str, stderr: str) -> None:
-        self.argv, self.code, self.stdout, self.stderr = argv, code, stdout, stderr
+        # an argument may be a URL as a whole, white space included, or hold some among other text
+        self.argv = tuple(redact_urls(without_credentials(argument)) for argument in argv)
+        self.code, self.stdout, self.stderr = code, redact_urls(stdout), redact_urls(stderr)
         self.transient = any(mark in stderr for mark in _TRANSIENT_GIT)
-        said = (stderr or stdout).strip().splitlines()
-        super().__init__(f"git {' '.join(argv[:3])} … ended {code}: {' / '.join(said[-4:])}")
+        said = (self.stderr or self.stdout).strip().splitlines()
+        super().__init__(f"git {' '.join(self.argv[:3])} … ended {code}: {' / '.join(said[-4:])}")
 
 
 # What git says when a second try may well work: locks held by another git, and the network.

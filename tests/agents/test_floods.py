@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def test_300_megabytes_take_no_memory(bench: AgentBench, producer: str) -> None:
     assert bench.log_file.stat().st_size <= 8 * _MEGABYTE
     assert len(bench.lines) < 5000 * (result.duration_seconds + 2)
     text = bench.log_file.read_bytes()
-    assert text.startswith(b"first\n")
+    assert b"the next round begins ----\nfirst\n" in text[:200]
     assert text.endswith(b"last\n")
     assert result.last_lines[-1] == "last"
 
@@ -73,12 +74,48 @@ def test_a_log_keeps_beginning_and_end_and_says_what_is_missing(tmp_path: Path) 
     assert [file.name for file in tmp_path.iterdir()] == ["a.log"]
 
 
-def test_a_new_run_begins_a_new_log(tmp_path: Path) -> None:
-    for text in (b"old\n" * 5000, b"new\n"):
-        with RunLog(tmp_path / "a.log", 6000) as log:
-            for start in range(0, len(text), 400):
-                log.write(text[start : start + 400])
-    assert (tmp_path / "a.log").read_bytes() == b"new\n"
+def _write(path: Path, text: bytes) -> RunLog:
+    log = RunLog(path, 6000)
+    for start in range(0, len(text), 400):
+        log.write(text[start : start + 400])
+        assert sum(file.stat().st_size for file in path.parent.iterdir()) <= 6000
+    return log
+
+
+def test_a_new_round_is_added_after_a_line_that_tells_when(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    for text in (b"first\n", b"second\n", b"third\n"):
+        _write(path, text).close()
+    first, separator, second, _, third = path.read_text().splitlines()
+    assert (first, second, third) == ("first", "second", "third")
+    assert re.fullmatch(
+        r"\[parallel-workers\] ---- \d{4}-\d\d-\d\dT[\d:]+\+00:00 the next round begins ----", separator
+    )
+
+
+def test_many_full_rounds_stay_within_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    for number in range(5):
+        _write(path, b"round %d\n" % number * 3000).close()
+        assert path.stat().st_size <= 6000
+    lines = path.read_text().splitlines()
+    assert "the beginning" in lines[0]
+    assert lines[1] == "round 3"
+    assert lines[-1] == "round 4"
+    assert sum("next round begins" in line for line in lines) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["a.log"]
+
+
+def test_the_end_of_a_round_that_was_killed_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    killed = _write(path, b"old\n" * 2000 + b"its last line\n")
+    _write(path, b"new\n").close()
+    del killed
+    lines = path.read_text().splitlines()
+    assert lines[-3] == "its last line"
+    assert "next round begins" in lines[-2]
+    assert lines[-1] == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.log"]
 
 
 def test_a_full_disk_does_not_end_the_agent(bench: AgentBench) -> None:

@@ -174,6 +174,69 @@ def test_a_lost_but_locked_worktree_is_refused(repository: GitPythonRepository, 
         repository.ensure_worktree(plan)
 
 
+def test_one_killed_before_its_folders_were_set_gets_no_others(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git
+) -> None:
+    """Killed between `worktree add --no-checkout` and `sparse-checkout set`."""
+    plan = make_plan(repository, "TASK-9", paths=("nothing",))
+    repository.ensure_worktree(plan)
+    repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "worktree", "add", "--quiet", "--no-checkout", str(plan.path), plan.branch)
+
+    assert repository.ensure_worktree(plan).adopted
+
+    assert not (plan.path / "src").exists()
+    assert (plan.path / "README.md").exists()
+    assert git(plan.path, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(("before", "after"), [((), ("nothing",)), (("src",), ("nothing",)), (("nothing",), ("src",))])
+def test_changed_folders_are_applied(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    plan = make_plan(repository, "TASK-9", paths=before)
+    repository.ensure_worktree(plan)
+    (plan.path / "README.md").write_text("work\n", encoding="utf-8")
+    head = repository.commit_all(plan.path, "work")
+
+    repository.ensure_worktree(plan._replace(paths=after))
+
+    assert (plan.path / "src").exists() == ("src" in after)
+    assert (plan.path / "README.md").read_text(encoding="utf-8") == "work\n"
+    assert (git(plan.path, "status", "--porcelain"), git(plan.path, "rev-parse", "HEAD")) == ("", head)
+    repository.ensure_worktree(plan._replace(paths=()))
+    assert (plan.path / "src" / "one.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["src/one.txt", "src/new.txt", "src/ignored.log", "new.txt"])
+def test_changed_folders_cost_no_work(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git, name: str
+) -> None:
+    (repository.common_dir / "info" / "exclude").write_text("*.log\n", encoding="utf-8")
+    plan = make_plan(repository, "TASK-9")
+    repository.ensure_worktree(plan)
+    (plan.path / name).write_text("precious", encoding="utf-8")
+    shown = git(plan.path, "status", "--porcelain", "--ignored")
+
+    repository.ensure_worktree(plan._replace(paths=("nothing",)))
+
+    assert (plan.path / name).read_text(encoding="utf-8") == "precious"
+    assert (plan.path / "src" / "one.txt").exists()
+    assert git(plan.path, "status", "--porcelain", "--ignored") == shown
+
+
+def test_folders_that_an_agent_added_for_itself_stay(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git
+) -> None:
+    plan = make_plan(repository, "TASK-9", paths=("nothing",))
+    repository.ensure_worktree(plan)
+    git(plan.path, "sparse-checkout", "add", "src")
+
+    repository.ensure_worktree(plan)
+
+    assert (plan.path / "src" / "one.txt").exists()
+
+
 def test_a_sparse_worktree_is_finished_sparse(repository: GitPythonRepository, make_plan: MakePlan, git: Git) -> None:
     plan = make_plan(repository, "TASK-9", paths=("nothing",))
     repository.ensure_worktree(plan)

@@ -35,6 +35,17 @@ def test_an_error_carries_argv_code_and_both_outputs(clone: Path) -> None:
     assert not caught.value.transient
 
 
+def test_an_error_holds_no_credentials(clone: Path) -> None:
+    with pytest.raises(GitCommandError) as caught:
+        run_git(clone, "fetch", "https://bob:SEK@RET@localhost:1/x.git?private_token=SEKRET2")
+
+    error = caught.value
+    assert error.argv == ("fetch", "https://localhost:1/x.git")
+    shown = f"{error} {error!r} {error.argv} {error.stdout} {error.stderr} {error.args}"
+    assert not any(secret in shown for secret in ("SEK", "RET", "bob", "private_token"))
+    assert "localhost:1/x.git" in str(error)
+
+
 def test_an_accepted_exit_code_is_no_error(clone: Path) -> None:
     assert run_git(clone, "rev-parse", "--verify", "--quiet", "nothing", accepted=(0, 1)) == ""
 

@@ -11,6 +11,7 @@ from parallel_workers.adapters.git.command import run_git
 from parallel_workers.adapters.local_forge.checkout import brought_along
 from parallel_workers.adapters.local_forge.forge import LocalForge, open_local_forge
 from parallel_workers.adapters.local_forge.host import find_host
+from parallel_workers.errors import UntrustedConfigError
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft, PullRequestState
 from parallel_workers.spec import MergeMethod
 
@@ -148,6 +149,78 @@ def test_an_attempt_killed_before_the_branch_moved_is_taken_up_again(make_reposi
     assert git(repository, "status", "--porcelain") == ""
     assert (repository / "new.txt").read_text() == "new\n"
     assert forge.fetch_pull_requests() == ()
+
+
+def _plant(repository: Path, proof: Path, git: Git) -> None:
+    """What an agent can do from its worktree: a program that keeps what it finds in its environment."""
+    evil = proof.with_name("evil.sh")
+    evil.write_text(f"#!/bin/sh\nenv >> '{proof}'\ncat\n", encoding="utf-8")
+    evil.chmod(0o755)
+    git(repository.parent / "work", "config", "filter.x.smudge", str(evil))
+    git(repository.parent / "work", "config", "filter.x.clean", str(evil))
+    (repository / ".git" / "info" / "attributes").write_text("* filter=x\n", encoding="utf-8")
+
+
+def test_a_planted_filter_is_not_run(
+    make_repository: Make, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOO_TOKEN", "SEKRET")
+    repository, proof = make_repository(), tmp_path / "proof"
+    forge, pull = _open(repository, git, {"README.md": "# changed\n"})
+    base = git(repository, "rev-parse", "main")
+    _plant(repository, proof, git)
+    for method in MergeMethod:
+        with pytest.raises(UntrustedConfigError, match=r"filter\.x\.clean, filter\.x\.smudge"):
+            forge.merge_pull_request(pull.number, method)
+    git(repository, "config", "--remove-section", "filter.x")
+    with pytest.raises(UntrustedConfigError, match="info/attributes"):
+        forge.merge_pull_request(pull.number, MergeMethod.MERGE)
+    assert not proof.exists()
+    assert git(repository, "rev-parse", "main") == base
+    assert (repository / "README.md").read_text() == "# a project\n"
+    (repository / ".git" / "info" / "attributes").unlink()
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+
+
+def test_a_filter_that_was_there_before_runs_and_sees_no_secret(
+    make_repository: Make, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {
+        "FOO_TOKEN": "SEKRET",
+        "SSH_AUTH_SOCK": "/SEKRET",
+        "GIT_ASKPASS": "/SEKRET",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": "Authorization: SEKRET",
+        "GIT_CONFIG_KEY_1": "core.autocrlf",
+        "GIT_CONFIG_VALUE_1": "false",
+    }
+    repository, proof = make_repository(), tmp_path / "proof"
+    _, pull = _open(repository, git, {"README.md": "# changed\n"})
+    _plant(repository, proof, git)
+    forge = open_local_forge(repository)
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+    assert (repository / "README.md").read_text() == "# changed\n"
+    seen = proof.read_text()
+    assert not any(secret in seen for secret in ("SEKRET", "extraHeader"))
+    assert all(kept in seen for kept in ("core.autocrlf", "HOME=", "PATH="))
+
+
+def test_the_git_file_of_a_checkout_is_not_believed(make_repository: Make, git: Git, tmp_path: Path) -> None:
+    bare = make_repository(bare_remote=True).parent / "repo.git"
+    git(bare, "remote", "remove", "origin")
+    linked, proof = bare.parent / "linked", tmp_path / "proof"
+    git(bare, "worktree", "add", "--quiet", str(linked), "main")
+    forge, pull = _open(bare, git, {"new.txt": "new\n"})
+    evil = make_repository("evil")
+    git(evil, "config", "filter.x.smudge", f"touch {proof}; cat")
+    (evil / ".git" / "info" / "attributes").write_text("* filter=x\n", encoding="utf-8")
+    (linked / ".git").write_text(f"gitdir: {evil}/.git\n", encoding="utf-8")
+    assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
+    assert not proof.exists()
+    assert (linked / "new.txt").read_text() == "new\n"
 
 
 def test_with_a_remote_the_clones_own_checkout_of_the_base_is_not_touched(make_repository: Make, git: Git) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from parallel_workers.adapters.local_forge.host import find_host, local_path, without_credentials
-from parallel_workers.errors import ForgeError
+from parallel_workers.adapters.local_forge.host import find_host
+from parallel_workers.errors import ForgeError, UntrustedConfigError
+from parallel_workers.remote_urls import local_path
 
 Git = Callable[..., str]
 Make = Callable[..., Path]
@@ -31,8 +32,14 @@ def test_local_path(url: str, path: Path | None) -> None:
     assert local_path(url) == path
 
 
-def test_without_credentials() -> None:
-    assert without_credentials("https://me:secret@host.invalid/p@th") == "https://host.invalid/p@th"
+def test_settings_planted_after_opening_stop_all_contact(make_repository: Make, git: Git) -> None:
+    repository = make_repository()
+    git(repository, "remote", "add", "origin", "https://host.invalid/p.git")
+    host = find_host(repository)
+    git(repository, "config", "url.ext::evil.insteadOf", "https://host.invalid/")
+    for verb in ("ls-remote", "fetch", "push"):
+        with pytest.raises(UntrustedConfigError, match=r"url\.ext::evil\.insteadof"):
+            host.git(verb, "https://host.invalid/p.git")
 
 
 @pytest.mark.parametrize("form", ["{path}", "file://{quoted}", "../a b.git"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parallel_workers.adapters.git.repository import open_repository
+from parallel_workers.adapters.git.version import is_too_old
+from parallel_workers.adapters.local_forge.forge import open_local_forge
 from parallel_workers.errors import UsageError
 from parallel_workers.ports import GitRepository
 from tests.conftest import Git
@@ -75,6 +78,50 @@ def test_identity_is_the_remotes_url_without_credentials(clone: Path, git: Git) 
     git(clone, "remote", "set-url", "origin", "https://user:s3cret@host.invalid/group/project.git")
 
     assert open_repository(clone).identity == "https://host.invalid/group/project.git"
+
+
+def test_identity_tells_two_relative_remotes_of_one_spelling_apart(
+    make_repository: Callable[..., Path], git: Git, tmp_path: Path
+) -> None:
+    identities = set()
+    for group in ("one", "two"):
+        clone = make_repository(f"{group}/clone")
+        git(clone, "remote", "add", "origin", "../b.git")
+        identities.add(open_repository(clone).identity)
+
+    assert identities == {str(tmp_path / "one" / "b.git"), str(tmp_path / "two" / "b.git")}
+
+
+def test_a_git_that_is_too_old_is_named_before_anything_is_done(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho called >> '{tmp_path}/calls'\necho git version 2.38.5\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    for open_it in (open_repository, open_local_forge):
+        with pytest.raises(UsageError, match=r"^git version 2\.38\.5 at .*/bin/git is too old: .*needs git 2\.39"):
+            open_it(clone)
+
+    assert (tmp_path / "calls").read_text(encoding="utf-8") == "called\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "too_old"),
+    [
+        ("git version 2.38.9", True),
+        ("git version 2.9.5", True),
+        ("git version 2.39.0", False),
+        ("git version 2.39.5 (Apple Git-154)", False),
+        ("git version 2.100.0.rc1.windows.1", False),
+        ("git version 3.0", False),
+        ("git version unknown", False),
+    ],
+)
+def test_what_is_too_old(said: str, *, too_old: bool) -> None:
+    assert is_too_old(said) is too_old
 
 
 def test_identity_is_the_path_without_a_remote(make_repository: Callable[..., Path]) -> None:

@@ -58,6 +58,38 @@ def test_a_planted_setting_is_refused_and_named(
     assert (plan.path / "new.txt").exists()
 
 
+@pytest.mark.parametrize("line", ["* filter=evil", "*.txt merge=evil", "[attr]x filter=evil"])
+def test_planted_attributes_are_refused(repository: GitPythonRepository, plan: WorktreePlan, line: str) -> None:
+    attributes = repository.common_dir / "info" / "attributes"
+    attributes.write_text(f"# mine\n{line}\n", encoding="utf-8")
+    with pytest.raises(UntrustedConfigError, match="info/attributes was changed"):
+        repository.get_status(plan.path, plan.base_sha)
+
+    attributes.write_text("# mine\n\n", encoding="utf-8")
+    assert repository.get_status(plan.path, plan.base_sha).clean
+
+
+def test_the_main_checkouts_own_config_is_looked_at(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    git(repository.path, "config", "extensions.worktreeConfig", "true")
+    git(repository.path, "config", "--worktree", "filter.evil.clean", "false")
+
+    with pytest.raises(UntrustedConfigError, match=r"config\.worktree was changed .*filter\.evil\.clean"):
+        repository.get_status(plan.path, plan.base_sha)
+
+
+def test_a_bare_repository_whose_settings_git_moved_is_trusted(clone: Path, make_plan: MakePlan) -> None:
+    """`git sparse-checkout set` moves core.bare to the main worktree's own config."""
+    bare = open_repository(clone.parent / "repo.git")
+    plan = make_plan(bare, "TASK-9", paths=("src",))
+
+    bare.ensure_worktree(plan)
+
+    assert "bare = true" in (bare.common_dir / "config.worktree").read_text(encoding="utf-8")
+    assert bare.get_status(plan.path, plan.base_sha).clean
+
+
 def test_after_removing_it_all_goes_on(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
     git(repository.path, "config", "filter.evil.clean", "false")
     with pytest.raises(UntrustedConfigError):

@@ -1,10 +1,11 @@
-"""The file that keeps an agent's output, within a size limit: how it began, and how it ended."""
+"""The file that keeps an agent's output of all its rounds, within a size limit: how each began, and how it ended."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -12,18 +13,21 @@ from typing import Self
 
 DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024
 
+_COPY_BYTES = 1024 * 1024
+
 
 class RunLog:
-    """Writes blocks of lines to `path`, never more than `limit_bytes` on disk in all.
+    """Adds blocks of lines to `path`, never more than `limit_bytes` on disk in all.
 
-    The first half of the limit takes the beginning. After that two segments beside it take turns, so that at
-    least the last sixth of the limit is always there; closing joins them to the first with a line that says how
-    much is missing between. A run that was killed leaves the segments (`<name>.last`, `<name>.before-last`).
+    What earlier rounds left stays, up to a quarter of the limit, its end; a line with the time tells where this
+    one begins. The first half of the limit takes that and the beginning. After that two segments beside it take
+    turns, so that at least the last sixth of the limit is always there; closing joins them to the first with a line
+    that says how much is missing between. A run that was killed leaves the segments (`<name>.last`,
+    `<name>.before-last`), and the next round joins them.
     """
 
     def __init__(self, path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self._path = path
-        self._head_left = limit_bytes // 2
         # While segments are joined one of them exists twice: two of a sixth and a copy stay within the other half.
         self._segment_bytes = limit_bytes // 6
         self._segment_left = 0
@@ -32,10 +36,20 @@ class RunLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._newer = path.with_name(f"{path.name}.last")
         self._older = path.with_name(f"{path.name}.before-last")
-        for segment in (self._newer, self._older):
-            segment.unlink(missing_ok=True)
-        self._head = _open_private(path)
         self._segment: FileIO | None = None
+        self._head = _open_private(path, os.O_APPEND)
+        kept = self._keep_earlier(limit_bytes // 4)
+        self._head_left = limit_bytes // 2 - kept
+
+    def _keep_earlier(self, most_bytes: int) -> int:
+        """Join what a killed round left, shorten it all to its end, mark the beginning of this round; the size now."""
+        with contextlib.suppress(OSError):
+            self._join_segments("output of a run that was killed may be missing here")
+            _shorten(self._path, most_bytes)
+            if self._path.stat().st_size:
+                begun_at = datetime.now(UTC).isoformat(timespec="seconds")
+                self._head.write(f"[parallel-workers] ---- {begun_at} the next round begins ----\n".encode())
+        return self._path.stat().st_size
 
     def write(self, block: bytes) -> str:
         """Add lines. A full disk must not end the agent: answers what went wrong, once, and '' otherwise."""
@@ -68,13 +82,16 @@ class RunLog:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-            if self._skipped:
-                self._head.write(f"[parallel-workers] {self._skipped:,} bytes of output left out here\n".encode())
-            for segment in (self._older, self._newer):
-                if segment.exists():
-                    with segment.open("rb") as source:
-                        shutil.copyfileobj(source, self._head, 1024 * 1024)
-                    segment.unlink()
+            self._join_segments(f"{self._skipped:,} bytes of output left out here" if self._skipped else "")
+
+    def _join_segments(self, note: str) -> None:
+        segments = [segment for segment in (self._older, self._newer) if segment.exists()]
+        if segments and note:
+            self._head.write(f"[parallel-workers] {note}\n".encode())
+        for segment in segments:
+            with segment.open("rb") as source:
+                shutil.copyfileobj(source, self._head, _COPY_BYTES)
+            segment.unlink()
 
     def _turn(self) -> None:
         """Begin a new last segment; what was the one before it is given up."""
@@ -83,7 +100,7 @@ class RunLog:
             if self._older.exists():
                 self._skipped += self._older.stat().st_size
             self._newer.replace(self._older)
-        self._segment = _open_private(self._newer)
+        self._segment = _open_private(self._newer, os.O_TRUNC)
         self._segment_left = self._segment_bytes
 
     def __enter__(self) -> Self:
@@ -95,6 +112,23 @@ class RunLog:
         self.close()
 
 
-def _open_private(path: Path) -> FileIO:
+def _open_private(path: Path, how: int) -> FileIO:
     """For us alone: agents print what they read, secrets included."""
-    return FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb")
+    return FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _shorten(path: Path, most_bytes: int) -> None:
+    """Cut whole lines off the beginning, in place: a copy would need the room twice."""
+    left_out = path.stat().st_size - most_bytes
+    if left_out <= 0:
+        return
+    with path.open("r+b") as log:
+        note = f"[parallel-workers] the beginning, {left_out:,} bytes and more, was left out here\n".encode()
+        log.seek(left_out + len(note) - 1)
+        log.readline(_COPY_BYTES)
+        source, target = log.tell(), len(note)
+        while piece := os.pread(log.fileno(), _COPY_BYTES, source):
+            target += os.pwrite(log.fileno(), piece, target)
+            source += len(piece)
+        os.pwrite(log.fileno(), note, 0)
+        log.truncate(target)

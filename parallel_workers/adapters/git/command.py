@@ -13,8 +13,17 @@ from typing import IO, BinaryIO, NamedTuple, cast
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
-from parallel_workers.adapters.git.hardened import ConfigPairs, hardened_environment, inherited_location
+from parallel_workers.adapters.git.hardened import (
+    ConfigPairs,
+    hardened_environment,
+    inherited_location,
+    inherited_secrets,
+    secretless_environment,
+)
 from parallel_workers.errors import GitCommandError, UsageError
+
+OLDEST_GIT = "2.39"
+"""The oldest git that will do: `git merge-tree --stdin` came with it (git's RelNotes/2.39.0)."""
 
 
 class GitOutput(NamedTuple):
@@ -29,19 +38,23 @@ class GitOptions(NamedTuple):
     """What a call needs beyond its arguments.
 
     `environment` is laid over the hardened one; `config` outranks every config file; `stdin` is given as
-    it is; `inherited_fds` stay open in git, so that a lock we hold outlives us for as long as git runs.
+    it is; `inherited_fds` stay open in git, so that a lock we hold outlives us for as long as git runs;
+    with `secretless` git sees nothing of our environment but what it cannot do without.
     """
 
     environment: Mapping[str, str] | None = None
     config: ConfigPairs = ()
     stdin: str | bytes | None = None
     inherited_fds: tuple[int, ...] = ()
+    secretless: bool = False
 
 
 _NO_OPTIONS = GitOptions()
-_VANISHED_WORKTREE = re.compile(r"fatal: Invalid path '[^'\n]*/worktrees/[^'/\n]+'")
-"""git lists all worktrees before it does anything, and dies of one that is removed while it reads."""
-_VANISHED_PAUSES_SECONDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_WORKTREE_IN_MOTION = re.compile(
+    r"fatal: (?:Invalid path '|failed to read |bad object |could not open ')[^'\n]*\bworktrees/[^'\n]+"
+)
+"""git reads the records of all worktrees before it does anything, and dies of one just being made or removed."""
+_IN_MOTION_PAUSES_SECONDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _PIPE_HOLDS = 4096
 """Bytes that a pipe takes at once everywhere, without anybody reading yet."""
 
@@ -81,8 +94,8 @@ def ask_git(location: Path, *arguments: str, options: GitOptions = _NO_OPTIONS) 
         UsageError: there is no git program.
     """
     output = _ask_once(location, arguments, options)
-    for pause in _VANISHED_PAUSES_SECONDS:
-        if output.code == 0 or not _VANISHED_WORKTREE.search(output.stderr):
+    for pause in _IN_MOTION_PAUSES_SECONDS:
+        if output.code == 0 or not _WORKTREE_IN_MOTION.search(output.stderr):
             break
         time.sleep(pause)
         output = _ask_once(location, arguments, options)
@@ -90,9 +103,10 @@ def ask_git(location: Path, *arguments: str, options: GitOptions = _NO_OPTIONS) 
 
 
 def _ask_once(location: Path, arguments: tuple[str, ...], options: GitOptions) -> GitOutput:
-    environment = {**hardened_environment(options.config), **(options.environment or {})}
+    own = secretless_environment if options.secretless else hardened_environment
+    environment = {**own(options.config), **(options.environment or {})}
     # GitPython starts from os.environ and can only add to it
-    strays = inherited_location(environment)
+    strays = inherited_secrets(environment) if options.secretless else inherited_location(environment)
     prefix = ["env", *(part for name in strays for part in ("-u", name))] if strays else []
     # -C and not Git(location): GitPython expands `$NAME` and `~` in its working directory
     command = [*prefix, "git", "-C", str(location), *arguments]
@@ -133,5 +147,5 @@ def _execute(
             pass_fds=inherited_fds,
         )
     except GitCommandNotFound as error:
-        raise UsageError("git was not found on PATH; install git 2.38 or newer") from error
+        raise UsageError(f"git was not found on PATH; install git {OLDEST_GIT} or newer") from error
     return GitOutput(*answer)

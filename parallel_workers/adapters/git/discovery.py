@@ -11,6 +11,7 @@ from parallel_workers.adapters.git.command import ask_git, run_git
 from parallel_workers.adapters.git.hardened import ConfigPairs
 from parallel_workers.adapters.git.opened import OpenedRepository, Remote
 from parallel_workers.adapters.git.trusted_config import TrustedConfig
+from parallel_workers.adapters.git.version import ensure_git_version
 from parallel_workers.errors import UsageError
 
 NEUTRAL_NAME = "parallel-workers"
@@ -24,8 +25,9 @@ def discover(path: Path) -> OpenedRepository:
     """The repository that `path` is in: a clone or a folder of it, a bare repository, a linked worktree.
 
     Raises:
-        UsageError: there is none, or it has several remotes and none of them is `origin`.
+        UsageError: there is none, or it has several remotes and none of them is `origin`; or git is too old.
     """
+    ensure_git_version()
     if not path.is_dir():
         raise UsageError(f"{path} is no folder, so no git repository can be there")
     asked = ask_git(path.resolve(), "rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir")
@@ -80,11 +82,6 @@ def committer_config(config: Config) -> ConfigPairs:
     name = config.get("user.name", ("",))[-1] or NEUTRAL_NAME
     email = config.get("user.email", ("",))[-1] or NEUTRAL_EMAIL
     return (("user.name", name), ("user.email", email))
-
-
-def without_credentials(url: str) -> str:
-    """The URL less what stands between `//` and `@`; an scp-like `git@host:path` names a user, no secret."""
-    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", url, flags=re.IGNORECASE)
 
 
 def _main_path(common_dir: Path, config: Config) -> Path | None:

@@ -69,6 +69,20 @@ _LOCATING = (
 )
 """What `git rev-parse --local-env-vars` lists: set when we are started from a git hook or alias."""
 
+_KEPT = frozenset(
+    (
+        "PATH",
+        "HOME",
+        "LANG",
+        # where the user's own git config is, and whether the machine's counts
+        "XDG_CONFIG_HOME",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_ATTR_NOSYSTEM",
+    )
+)
+
 
 def hardened_environment(config: ConfigPairs = ()) -> Mapping[str, str]:
     """Variables to lay over the process's own; `config` comes after ours and so wins.
@@ -76,7 +90,28 @@ def hardened_environment(config: ConfigPairs = ()) -> Mapping[str, str]:
     Pairs the user already gives through GIT_CONFIG_COUNT are kept: ours are numbered after them.
     """
     inherited = os.environ.get("GIT_CONFIG_COUNT", "0")
-    return _numbered(int(inherited) if inherited.isdigit() else 0, config)
+    return _numbered(int(inherited) if inherited.isdigit() else 0, (*_HARDENED_CONFIG, *config))
+
+
+def secretless_environment(config: ConfigPairs = ()) -> Mapping[str, str]:
+    """As `hardened_environment`, for use without what `inherited_secrets` names.
+
+    Of the pairs that the user gives through GIT_CONFIG_COUNT those are kept that say how files are written;
+    `http.extraHeader`, `credential` and `url` are not among them.
+    """
+    return _numbered(0, (*_inherited_pairs(), *_HARDENED_CONFIG, *config))
+
+
+def inherited_secrets(own: Mapping[str, str]) -> tuple[str, ...]:
+    """Names in the process's environment that a program started by git has no need of; any may hold a secret."""
+    return tuple(name for name in os.environ if name and name not in _KEPT and name not in own)
+
+
+def _inherited_pairs() -> ConfigPairs:
+    count = os.environ.get("GIT_CONFIG_COUNT", "0")
+    numbers = range(int(count) if count.isdigit() else 0)
+    pairs = ((os.environ.get(f"GIT_CONFIG_KEY_{n}", ""), os.environ.get(f"GIT_CONFIG_VALUE_{n}", "")) for n in numbers)
+    return tuple((key, value) for key, value in pairs if key.lower().startswith(("safe.", "core.", "filter.")))
 
 
 def inherited_location(own: Mapping[str, str]) -> tuple[str, ...]:
@@ -85,8 +120,7 @@ def inherited_location(own: Mapping[str, str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _numbered(first: int, config: ConfigPairs) -> Mapping[str, str]:
-    pairs = (*_HARDENED_CONFIG, *config)
+def _numbered(first: int, pairs: ConfigPairs) -> Mapping[str, str]:
     variables = dict(_FIXED)
     for number, (key, value) in enumerate(pairs, first):
         variables[f"GIT_CONFIG_KEY_{number}"] = key

@@ -10,6 +10,7 @@ from typing import NamedTuple
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCHES = "refs/heads/"
 _WORKER_FILE = "parallel-workers-worker"
+_PATHS_FILE = "parallel-workers-paths"
 
 
 class LinkedWorktree(NamedTuple):
@@ -43,6 +44,15 @@ class LinkedWorktree(NamedTuple):
     def note_worker(self, worker: str) -> None:
         """Remember which worker this worktree was made for; the note goes when the worktree goes."""
         (self.admin / _WORKER_FILE).write_text(worker, encoding="utf-8")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The folders its checkout was last confined to by us, as we noted it; () for all."""
+        return tuple((_read(self.admin / _PATHS_FILE) or "").splitlines())
+
+    def note_paths(self, paths: tuple[str, ...]) -> None:
+        """Remember the folders, once git has them."""
+        (self.admin / _PATHS_FILE).write_text("\n".join(paths), encoding="utf-8", errors="surrogateescape")
 
 
 def read_ref(common_dir: Path, ref: str) -> str | None:

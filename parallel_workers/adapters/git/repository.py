@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, worktrees
-from parallel_workers.adapters.git.discovery import discover, without_credentials
+from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.layout import linked_worktrees
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
+from parallel_workers.remote_urls import local_path, without_credentials
 from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
 
 LOCK_FILE = "parallel-workers.lock"
@@ -61,8 +62,16 @@ class GitPythonRepository:
 
     @property
     def identity(self) -> str:
-        """What names this repository on any machine: its remote's URL without credentials, else its path."""
-        return without_credentials(self.remote_url) if self.remote_url else str(self.path)
+        """What names this repository on any machine: its remote's URL without credentials, else its path.
+
+        A remote named by a relative path is named by where that leads: two clones may both say `../repo.git`.
+        """
+        if not self.remote_url:
+            return str(self.path)
+        path = local_path(self.remote_url)
+        if path is not None and not path.is_absolute():
+            return str((self.path / path).resolve())
+        return without_credentials(self.remote_url)
 
     def fetch_base(self, base_branch: str) -> str:
         """Bring the base up to date; callers at the same time share one fetch. Raises BaseBranchError."""

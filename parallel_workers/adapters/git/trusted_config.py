@@ -2,7 +2,7 @@
 
 Most of what config can make git run is overridden for each call (hardened.py). Some of it cannot be, because
 its names are free (`filter.<name>.clean`) or its values add up (`url.<base>.insteadOf`): there we notice the
-change and refuse.
+change and refuse. So we do with `info/attributes`, which says what files a filter or driver is for.
 """
 
 from __future__ import annotations
@@ -32,39 +32,68 @@ def dangerous_settings(listing: str) -> Settings:
 
 
 class TrustedConfig:
-    """Remembers what the shared config said; costs one `stat` per look while the file is untouched."""
+    """Remembers what the shared config said; costs one `stat` per file and look while they are untouched.
+
+    One is made whenever a repository is opened, by whatever adapter. No process is started before a file changed.
+    """
 
     def __init__(self, common_dir: Path) -> None:
-        self._file = common_dir / "config"
+        self._common_dir = common_dir
+        # the second is read for the main checkout once `extensions.worktreeConfig` is set
+        self._configs = (common_dir / "config", common_dir / "config.worktree")
+        self._attributes = common_dir / "info" / "attributes"
+        files = (*self._configs, self._attributes)
         # before reading: a change between the two is then seen as a change
-        self._seen = {self._file: _signature(self._file)}
-        self._settings = _read_settings(self._file)
+        self._seen = {file: _signature(file) for file in files}
+        self._texts = {file: _read(file) for file in files}
 
     def ensure_unchanged(self, git_dir: Path | None = None) -> None:
         """Return if nothing was added that runs programs or redirects; `git_dir` is a linked worktree's own.
 
         Raises:
-            UntrustedConfigError: something was; the message names the keys.
+            UntrustedConfigError: something was; the message names the keys, or the attributes file.
         """
-        self._look_at(self._file, self._settings)
-        if git_dir is not None and git_dir != self._file.parent:
-            self._look_at(git_dir / "config.worktree", frozenset())
+        for file in (*self._configs, self._attributes):
+            self._look_at(file)
+        if git_dir is not None and git_dir != self._common_dir:
+            self._look_at(git_dir / "config.worktree")
 
-    def _look_at(self, file: Path, trusted: Settings) -> None:
+    def _look_at(self, file: Path) -> None:
         signature = _signature(file)
         if signature == self._seen.get(file):
             return
-        self._refuse(file, _read_settings(file) - trusted)
+        text = _read(file)
+        if file == self._attributes:
+            _refuse_attributes(file, self._texts[file], text)
+        elif text != self._texts.get(file, b""):
+            # git itself moves settings from the first to the second; a linked worktree may not repeat them
+            known = self._configs if file in self._configs else ()
+            trusted: Settings = frozenset().union(*(_parse_settings(self._texts[config]) for config in known))
+            _refuse_settings(file, _parse_settings(text) - trusted)
         self._seen[file] = signature
 
-    def _refuse(self, file: Path, added: Settings) -> None:
-        if added:
-            keys = ", ".join(sorted({key for key, _ in added}))
-            raise UntrustedConfigError(
-                f"{file} was changed while a worker was at work: {keys}. These settings make git run programs or "
-                f"contact other servers, so nothing more is done here. Look at them, and remove what is not yours: "
-                f"git config --file '{file}' --unset-all <key>"
-            )
+
+def _refuse_settings(file: Path, added: Settings) -> None:
+    if added:
+        keys = ", ".join(sorted({key for key, _ in added}))
+        raise UntrustedConfigError(
+            f"{file} was changed while a worker was at work: {keys}. These settings make git run programs or "
+            f"contact other servers, so nothing more is done here. Look at them, and remove what is not yours: "
+            f"git config --file '{file}' --unset-all <key>"
+        )
+
+
+def _refuse_attributes(file: Path, trusted: bytes, text: bytes) -> None:
+    if _attribute_lines(text) != _attribute_lines(trusted):
+        raise UntrustedConfigError(
+            f"{file} was changed while a worker was at work. It says which filters and merge drivers git runs on "
+            f"which files, so nothing more is done here. Look at it, and put it back as it was"
+        )
+
+
+def _attribute_lines(text: bytes) -> tuple[bytes, ...]:
+    """The lines that say something; their order counts."""
+    return tuple(line for line in map(bytes.strip, text.splitlines()) if line and not line.startswith(b"#"))
 
 
 def _signature(file: Path) -> tuple[int, int, int] | None:
@@ -75,11 +104,16 @@ def _signature(file: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _read_settings(file: Path) -> Settings:
-    if not file.exists():
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _parse_settings(text: bytes) -> Settings:
+    if not text:
         return frozenset()
-    # as a mere file: in its repository git would first go where a planted core.worktree sends it
-    listing = run_git(
-        file.parent, "config", "--file", str(file), "--includes", "--list", "-z", env={"GIT_DIR": os.devnull}
-    )
-    return dangerous_settings(listing)
+    # as a mere text: in its repository git would first go where a planted core.worktree sends it
+    arguments = ("config", "--file", "-", "--no-includes", "--list", "-z")
+    return dangerous_settings(run_git(Path("/"), *arguments, stdin=text, env={"GIT_DIR": os.devnull}))

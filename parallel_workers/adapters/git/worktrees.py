@@ -13,6 +13,7 @@ from parallel_workers.adapters.git.ensuring import Ensuring, Folder, Situation, 
 from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, linked_worktrees, read_head, read_ref
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
+from parallel_workers.adapters.git.sparse_checkout import confine, confine_adopted
 from parallel_workers.errors import UsageError, WorktreeConflictError
 from parallel_workers.identity import worker_ref
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
@@ -42,7 +43,12 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
             _forget(linked)
         if step in {Ensuring.CREATE, Ensuring.ADD, Ensuring.FORGET_AND_ADD}:
             linked = _add(opened, plan, found, descriptor)
-    if linked is not None and step is not Ensuring.ADOPT:
+        if linked is not None and step is not Ensuring.ADOPT:
+            # under the lock: it writes the shared config once per repository
+            confine(opened, linked, plan.paths)
+    if linked is not None and step is Ensuring.ADOPT:
+        confine_adopted(opened, lock, linked, plan.paths)
+    elif linked is not None:
         _check_out(opened, linked)
     adopted = found.recorded_base is not None
     logger.debug("worktree {} for {}: {}", plan.path, plan.worker, step.name)
@@ -114,10 +120,6 @@ def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descrip
         checked(output, arguments)
     linked = next(entry for entry in linked_worktrees(opened.common_dir) if entry.path == plan.path)
     linked.note_worker(plan.worker)
-    if plan.paths:
-        # writes the shared config once per repository, hence under the lock
-        location = opened.locate_linked(linked)
-        opened.git_in(location, "sparse-checkout", "set", "--cone", "--stdin", stdin="\n".join(plan.paths) + "\n")
     return linked
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from parallel_workers.adapters.git.command import run_git
-from parallel_workers.adapters.local_forge.host import Host
+from parallel_workers.adapters.git.layout import find_linked
+from parallel_workers.adapters.local_forge.host import Checkout, Host
 from parallel_workers.errors import ForgeError, GitCommandError
 
 _FILES_NAMED = 10
@@ -26,16 +26,17 @@ class CheckoutBusyError(ForgeError):
         super().__init__(f"{checkout} {what}{f': {shown}' if files else ''}", transient=True)
 
 
-def find_checkouts(host: Host, branch: str) -> tuple[Path, ...]:
+def find_checkouts(host: Host, branch: str) -> tuple[Checkout, ...]:
     """Every existing worktree in which `branch` is checked out; more than one only after `worktree add --force`."""
-    found, path = [], Path()
+    paths, path = [], Path()
     for line in host.git("worktree", "list", "--porcelain", "-z").split("\0"):
         name, _, value = line.partition(" ")
         if name == "worktree":
             path = Path(value)
         elif name == "branch" and value == f"refs/heads/{branch}" and path.is_dir() and path != host.git_dir:
-            found.append(path)
-    return tuple(found)
+            paths.append(path)
+    linked = ((path, find_linked(host.git_dir, path)) for path in paths)
+    return tuple(Checkout(path, entry.admin if entry else host.git_dir) for path, entry in linked)
 
 
 @contextmanager
@@ -50,17 +51,17 @@ def brought_along(host: Host, branch: str, old: str, new: str) -> Iterator[None]
     """
     checkouts = find_checkouts(host, branch)
     for checkout in checkouts:
-        _ensure_clean(checkout, old, new)
+        _ensure_clean(host, checkout, old, new)
     with ExitStack() as undo:
         for checkout in checkouts:
-            _switch(checkout, old, new)
-            undo.callback(_switch, checkout, new, old)
+            _switch(host, checkout, old, new)
+            undo.callback(_switch, host, checkout, new, old)
         yield
         undo.pop_all()
 
 
-def _ensure_clean(checkout: Path, old: str, new: str) -> None:
-    entries = iter(run_git(checkout, "status", "--porcelain", "-z", "--untracked-files=no").split("\0"))
+def _ensure_clean(host: Host, checkout: Checkout, old: str, new: str) -> None:
+    entries = iter(host.git_in(checkout, "status", "--porcelain", "-z", "--untracked-files=no").split("\0"))
     changed = []
     for entry in entries:
         if entry:
@@ -70,20 +71,21 @@ def _ensure_clean(checkout: Path, old: str, new: str) -> None:
             next(entries)
     if changed:
         # an attempt that was killed half way left just the merge itself behind
-        if not run_git(checkout, "diff-index", "--name-only", new):
+        if not host.git_in(checkout, "diff-index", "--name-only", new):
             return
-        raise CheckoutBusyError(checkout, "has uncommitted changes", tuple(changed))
-    added = run_git(checkout, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", "--diff-filter=A", old, new)
+        raise CheckoutBusyError(checkout.path, "has uncommitted changes", tuple(changed))
+    options = ("--no-ext-diff", "--no-renames", "--name-only", "-z", "--diff-filter=A")
+    added = host.git_in(checkout, "diff", *options, old, new)
     # ignored files too: git would overwrite those without a word
-    in_the_way = tuple(name for name in added.split("\0") if name and os.path.lexists(checkout / name))
+    in_the_way = tuple(name for name in added.split("\0") if name and os.path.lexists(checkout.path / name))
     if in_the_way:
-        raise CheckoutBusyError(checkout, "has untracked files that the merge would overwrite", in_the_way)
+        raise CheckoutBusyError(checkout.path, "has untracked files that the merge would overwrite", in_the_way)
 
 
-def _switch(checkout: Path, origin: str, target: str) -> None:
+def _switch(host: Host, checkout: Checkout, origin: str, target: str) -> None:
     try:
-        run_git(checkout, "read-tree", "-m", "-u", origin, target)
+        host.git_in(checkout, "read-tree", "-m", "-u", origin, target)
     except GitCommandError as error:
         files = tuple(dict.fromkeys(re.findall(r"'([^'\n]+)'", error.stderr)))
         said = error.stderr.strip().splitlines()[:1] or ["git read-tree failed"]
-        raise CheckoutBusyError(checkout, f"cannot be brought along ({said[0]})", files) from error
+        raise CheckoutBusyError(checkout.path, f"cannot be brought along ({said[0]})", files) from error

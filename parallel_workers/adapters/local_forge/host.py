@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from filelock import FileLock
 
-from parallel_workers.adapters.git.command import run_git
+from parallel_workers.adapters.git.command import GitOptions, ask_git, checked, run_git
+from parallel_workers.adapters.git.trusted_config import TrustedConfig
+from parallel_workers.adapters.git.version import ensure_git_version
 from parallel_workers.errors import ForgeError, GitCommandError
+from parallel_workers.remote_urls import local_path, without_credentials
 
 _LOCK_POLL_SECONDS = 0.005
+
+
+class Checkout(NamedTuple):
+    """A worktree and the git directory that is really its own."""
+
+    path: Path
+    git_dir: Path
 
 
 class Host(NamedTuple):
@@ -24,16 +32,42 @@ class Host(NamedTuple):
     `git_dir` holds the objects we read and make. With `remote_url` the refs are on the other side of it,
     reached by git's own transport; without, they are in `git_dir` too. `place` is how a person would name it.
     `clone` is the git directory of the repository we were started for: who commits is configured there.
+    `trusted_config` is what the config in `git_dir` said when this was made.
     """
 
     git_dir: Path
     clone: Path
     remote_url: str | None
     place: str
+    trusted_config: TrustedConfig
 
     def git(self, *arguments: str, stdin: str | bytes | None = None) -> str:
-        """Run git on `git_dir`; raises GitCommandError."""
+        """Run git on `git_dir`.
+
+        Raises:
+            GitCommandError: it ended non-zero.
+            UntrustedConfigError: its config gained settings that run programs or redirect git.
+        """
+        self.trusted_config.ensure_unchanged()
         return run_git(self.git_dir, f"--git-dir={self.git_dir}", *arguments, stdin=stdin)
+
+    def git_in(self, checkout: Checkout, *arguments: str) -> str:
+        """Run git in a checkout, where the user's own filters run, with nothing secret in the environment.
+
+        The git directories are given, so that the checkout's `.git` file is not believed.
+
+        Raises:
+            GitCommandError: it ended non-zero.
+            UntrustedConfigError: the config for this checkout, or `info/attributes`, was changed.
+        """
+        self.trusted_config.ensure_unchanged(checkout.git_dir)
+        environment = {
+            "GIT_DIR": str(checkout.git_dir),
+            "GIT_COMMON_DIR": str(self.git_dir),
+            "GIT_WORK_TREE": str(checkout.path),
+        }
+        options = GitOptions(environment, secretless=True)
+        return checked(ask_git(checkout.path, *arguments, options=options), arguments)
 
 
 def find_host(repository: Path) -> Host:
@@ -44,31 +78,20 @@ def find_host(repository: Path) -> Host:
 
     Raises:
         ForgeError: no repository there, a remote's path that is none, or several remotes and no `origin`.
+        UsageError: git is missing or too old.
     """
+    ensure_git_version()
     git_dir = _common_dir(repository)
     url = _remote_url(git_dir)
     # as git reads a relative remote: from the top of the main checkout
     top = git_dir.parent if git_dir.name == ".git" else git_dir
     if url is None:
-        return Host(git_dir, git_dir, None, str(top))
+        return Host(git_dir, git_dir, None, str(top), TrustedConfig(git_dir))
     path = local_path(url)
     if path is None:
-        return Host(git_dir, git_dir, url, without_credentials(url))
-    return Host(_common_dir(top / path), git_dir, None, str((top / path).resolve()))
-
-
-def local_path(url: str) -> Path | None:
-    """The path a remote's URL names on this machine; None for `scheme://` and `host:path`."""
-    if url.startswith("file://"):
-        return Path(unquote(url.removeprefix("file://")))
-    if "://" in url or re.match(r"[^/]*:", url):
-        return None
-    return Path(url)
-
-
-def without_credentials(url: str) -> str:
-    """The URL without `user:password@`."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+        return Host(git_dir, git_dir, url, without_credentials(url), TrustedConfig(git_dir))
+    remote = _common_dir(top / path)
+    return Host(remote, git_dir, None, str((top / path).resolve()), TrustedConfig(remote))
 
 
 def _common_dir(location: Path) -> Path:
