@@ -60,9 +60,7 @@ def test_killed_and_run_again(product: Product, make_repository: Callable[..., P
     assert pulls()["feature/in-review"]["pr_number"] == review["pr_number"]
     check_all_merged_once(done.results(), journal, repository, git)
 
-    third = product.run(spec)
-    assert third.exit_code == 0
-    assert all(task["already_done"] for task in third.data["tasks"])
+    assert all(task["already_done"] for task in product.run(spec).data["tasks"])
 
 
 def check_all_merged_once(results: Mapping[str, str], journal: Path, repository: Path, git: Git) -> None:

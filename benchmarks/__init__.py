@@ -1,0 +1,1 @@
+"""What the product costs, measured from outside: `make bench`, or `python -m benchmarks --help`."""
