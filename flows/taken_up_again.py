@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from typing import assert_never
 
 from prefect.context import FlowRunContext
 
 from flows.wiring import open_workplace
 from parallel_workers import messages
+from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, LeaveClosed, decide_reclaim
 from parallel_workers.errors import ForgeError
-from parallel_workers.pull_requests import PullRequest, PullRequestState
+from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work_report import WorkReport
 
@@ -26,17 +27,16 @@ async def find_ended(order: TaskOrder) -> PullRequest | None:
         return None
     forge = open_workplace(order.repository).forge
     found = await asyncio.to_thread(forge.fetch_pull_requests, include_ended=True)
-    begun = context.flow_run.created
-    ours = [each for each in found if each.worker == order.worker and _is_since(each, begun)]
-    last = max(ours, key=lambda each: each.number, default=None)
-    if last is not None and last.state is PullRequestState.CLOSED:
-        raise ForgeError(messages.closed_before(order, last.number))
-    return last if last is not None and last.state is PullRequestState.MERGED else None
-
-
-def _is_since(pull_request: PullRequest, begun: datetime | None) -> bool:
-    """Whether it is of this flow run: a worker that was forgotten leaves pull requests of an earlier one behind."""
-    return begun is None or datetime.fromisoformat(pull_request.created_at) >= begun.replace(microsecond=0)
+    decision = decide_reclaim(found, order.worker, context.flow_run.created)
+    match decision:
+        case GoOn():
+            return None
+        case FinishMerged(pull_request=merged):
+            return merged
+        case LeaveClosed(pull_request=closed):
+            raise ForgeError(messages.closed_before(order, closed.number))
+        case _:
+            assert_never(decision)
 
 
 async def is_still_there(order: TaskOrder, done: WorkReport) -> bool:

@@ -1,0 +1,47 @@
+"""What a worker that is run again makes of its earlier pull requests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, LeaveClosed, ReclaimDecision, decide_reclaim
+from parallel_workers.pull_requests import PullRequest, PullRequestState
+
+BEGUN = datetime(2026, 1, 2, 12, 0, 0, 900_000, tzinfo=UTC)
+
+
+def pull(number: int, state: str, created_at: str = "2026-01-02T12:00:00Z", worker: str = "worker-1") -> PullRequest:
+    return PullRequest(
+        number=number,
+        url="",
+        worker=worker,
+        title="",
+        body="",
+        state=PullRequestState(state),
+        head_branch="feature/t",
+        head_sha="a" * 40,
+        base_branch="main",
+        created_at=created_at,
+    )
+
+
+MERGED, CLOSED = pull(1, "merged"), pull(1, "closed")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([], GoOn("no pull request of this run")),
+        ([pull(1, "open")], GoOn("#1 is open")),
+        ([MERGED], FinishMerged(MERGED)),
+        ([CLOSED], LeaveClosed(CLOSED)),
+        ([CLOSED, pull(2, "open")], GoOn("#2 is open")),
+        ([pull(2, "open"), MERGED], GoOn("#2 is open")),
+        ([pull(1, "merged", worker="worker-2")], GoOn("no pull request of this run")),
+        ([pull(1, "merged", created_at="2026-01-02T11:59:59Z")], GoOn("no pull request of this run")),
+    ],
+)
+def test_the_newest_pull_request_of_this_run_decides(found: list[PullRequest], expected: ReclaimDecision) -> None:
+    assert decide_reclaim(found, "worker-1", BEGUN) == expected
