@@ -1,7 +1,9 @@
-"""A first run on a machine: no server, no data folder, twenty tasks, three at once."""
+"""A first run on a machine: no server, no data folder, twenty tasks, three at once; and Prefect alone beside it."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from statistics import median
 from typing import NamedTuple
@@ -28,15 +30,17 @@ class _Run(NamedTuple):
 def measure(options: Options) -> Measurement:
     """The whole command, cold start of server included; memory of everything it started, the server too."""
     timed = [_run(sampled=False) for _ in range(1 if options.quick else _REPEATS)]
+    bare = [_run_bare_prefect() for _ in timed]
     sampled = _run(sampled=True)
     figures = (
         at_most("whole command", median(run.seconds for run in timed), "s", _MAX_SECONDS),
         Figure("of that the batch", median(run.batch_seconds for run in timed), "s"),
+        Figure("Prefect alone: 20 cold flow runs of five empty steps", median(bare), "s"),
         at_most("peak of the process tree (PSS)", sampled.peak.pss / MB, "MB", _MAX_MB),
         Figure("peak of the process tree (sum of RSS)", sampled.peak.rss / MB, "MB"),
     )
     about = f"{_TASKS} no-op tasks, {_WORKERS} at once, cold start included, all in the base branch"
-    return Measurement("cold-batch", about, figures, [*timed, sampled])
+    return Measurement("cold-batch", about, figures, [*timed, sampled, bare])
 
 
 def _run(*, sampled: bool) -> _Run:
@@ -59,3 +63,19 @@ def _run(*, sampled: bool) -> _Run:
         if missing:
             raise RuntimeError(f"not in the base branch: {sorted(missing)}")
         return _Run(seconds, float(outcome["seconds"]), memory.peak)
+
+
+def _run_bare_prefect() -> float:
+    """Seconds for as many flow runs, as many at once, without git, agents or anything else of ours."""
+    with fresh_product() as product:
+        program = [sys.executable, "-m", "benchmarks.bare_prefect", str(_TASKS), str(_WORKERS)]
+        said = subprocess.run(
+            program,
+            env=product.environment,
+            cwd=product.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+        )
+        return float(said.stdout)
