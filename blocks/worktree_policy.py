@@ -100,8 +100,16 @@ class WorktreePolicy(Block):
         Raises:
             UsageError: it is no absolute path; a relative one would mean another folder in every process.
         """
-        path = Path(os.path.expandvars(self.worktree_root.strip())).expanduser()
-        if not path.is_absolute():
+        return self.written_root().expanduser()
+
+    def written_root(self) -> Path:
+        """The worktree root with `$NAME` expanded, but `~` left to each machine.
+
+        Raises:
+            UsageError: it is no absolute path and does not begin with `~`.
+        """
+        path = Path(os.path.expandvars(self.worktree_root.strip()))
+        if not path.expanduser().is_absolute():
             raise UsageError(f"the worktree root must be an absolute path, or begin with ~: {self.worktree_root!r}")
         return path
 

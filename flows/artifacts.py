@@ -5,55 +5,74 @@ Prefect's `create_*_artifact` functions open a client each, and with it a TLS co
 
 from __future__ import annotations
 
-from prefect.artifacts import LinkArtifact, MarkdownArtifact, TableArtifact
+from collections.abc import Sequence
 
-from flows.worker_states import prefect_client
-from parallel_workers import messages
+from prefect.artifacts import Artifact, LinkArtifact, MarkdownArtifact, TableArtifact
+
+from flows.prefect_clients import prefect_client
 from parallel_workers.identity import slugify
+from parallel_workers.markdown import code, escaped, link
+from parallel_workers.messages import headline
 from parallel_workers.progress import BatchOutcome
 from parallel_workers.pull_requests import PullRequest
+from parallel_workers.reports import batch_rows, batch_summary, worker_report
 from parallel_workers.spec import TaskOrder
+from parallel_workers.timeline import TimelineEntry
+from parallel_workers.timeline_report import timeline_headline, timeline_report
 from parallel_workers.work_report import WorkReport
 
 
 async def publish_pull_request(order: TaskOrder, pull_request: PullRequest) -> None:
     """The link to a worker's pull request."""
-    link = LinkArtifact(
-        link=pull_request.url,
-        link_text=f"#{pull_request.number} {pull_request.title}",
-        key=f"{order.worker}-pull-request",
-        description=messages.headline(order.task),
+    await _publish(
+        LinkArtifact(
+            link=pull_request.url,
+            link_text=escaped(f"#{pull_request.number} {pull_request.title}"),
+            key=f"{order.worker}-pull-request",
+            description=f"{_task(order)}: {code(order.branch)} into {code(order.base_branch)}",
+        )
     )
-    async with prefect_client() as client:
-        await link.acreate(client=client)
 
 
 async def publish_report(order: TaskOrder, done: WorkReport, pull_request: PullRequest | None) -> None:
-    """The report of a worker that is done; without a pull request when no change was needed."""
-    report = MarkdownArtifact(
-        markdown=messages.worker_report(order, done, pull_request),
-        key=order.worker,
-        description=messages.headline(order.task),
+    """The report of a worker whose work is done; without a pull request when no change was needed.
+
+    Published again after the merge, it takes the first one's place under the same key.
+    """
+    where = link(f"#{pull_request.number}", pull_request.url) if pull_request else "no change needed"
+    await _publish(
+        MarkdownArtifact(
+            markdown=worker_report(order, done, pull_request),
+            key=order.worker,
+            description=f"{_task(order)} ({where})",
+        )
     )
-    async with prefect_client() as client:
-        await report.acreate(client=client)
 
 
 async def publish_table(outcome: BatchOutcome) -> None:
-    """A table of a batch: one row per task, in spec order."""
-    rows: list[dict[str, object]] = [
-        {
-            "task": task.task_id,
-            "result": task.result,
-            "seconds": round(task.seconds, 1),
-            "pull request": task.pr_url or "",
-            "reason": task.reason,
-            "worker": task.worker_id,
-        }
-        for task in outcome.tasks
-    ]
-    table = TableArtifact(
-        table=rows, key=f"batch-{slugify(outcome.batch)}", description=f"How batch {outcome.batch} ended"
+    """A table of a batch: one row per task, in spec order; the links to pull requests are in its description.
+
+    Prefect's present UI shows cells as plain text, its former one as Markdown.
+    """
+    rows = [dict[str, object](row) for row in batch_rows(outcome)]
+    await _publish(TableArtifact(table=rows, key=f"batch-{slugify(outcome.batch)}", description=batch_summary(outcome)))
+
+
+async def publish_timeline(title: str, key: str, entries: Sequence[TimelineEntry]) -> None:
+    """The timeline of a batch under `key`: what happened in words, and the picture.
+
+    Markdown, because below an image artifact Prefect's UI writes the image's whole `data:` URL out as text.
+    """
+    description = timeline_headline(title, entries)
+    await _publish(
+        MarkdownArtifact(markdown=timeline_report(title, entries), key=slugify(key), description=description)
     )
+
+
+def _task(order: TaskOrder) -> str:
+    return escaped(f"{order.task.id}: {headline(order.task)}")
+
+
+async def _publish(artifact: Artifact) -> None:
     async with prefect_client() as client:
-        await table.acreate(client=client)
+        await artifact.acreate(client=client)

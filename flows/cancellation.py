@@ -12,8 +12,10 @@ from loguru import logger
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 
+from flows.flow_names import LABEL_PREFIX
 from flows.local_engine import LocalEngine
-from flows.worker_states import LABEL_PREFIX, prefect_client, read_runs_by_id
+from flows.prefect_clients import prefect_client
+from flows.worker_states import read_runs_by_id
 
 LOOK_SECONDS = 2.0
 _CANCELLED = {StateType.CANCELLING, StateType.CANCELLED}

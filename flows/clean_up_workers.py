@@ -12,9 +12,11 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Cancelling
 
+from flows.flow_names import CLEAN_UP_WORKERS
+from flows.prefect_clients import prefect_client
 from flows.wiring import open_workplace
 from flows.worker_lock import worker_lock
-from flows.worker_states import find_run, list_workers, prefect_client, to_record
+from flows.worker_states import find_run, list_workers, to_record
 from parallel_workers.adapters.agents.process_tree import end_tagged
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
 from parallel_workers.lifecycle import WorkerState
@@ -33,9 +35,14 @@ class CleanedUp(NamedTuple):
     reason: str
 
 
-@flow(name="clean-up-workers")
+@flow(name=CLEAN_UP_WORKERS)
 async def clean_up_workers(states: tuple[WorkerState, ...] = _ENDED, project: str | None = None) -> list[CleanedUp]:
-    """Remove the worktrees of workers in `states` that nobody runs; branches with commits stay."""
+    """Remove the worktrees of workers in `states` that nobody runs; branches with commits stay.
+
+    Args:
+        states: Worker states that count as ended.
+        project: Only workers of this project. Default: of all.
+    """
     cleaned = await clean_up(states, project)
     for each in cleaned:
         get_run_logger().info("%s %s: %s", each.worker_id, each.task_id, each.reason)
@@ -65,7 +72,7 @@ async def _remove(record: WorkerRecord, *, force: bool) -> tuple[bool, str]:
 
 
 def _remove_worktree(record: WorkerRecord, force: bool) -> tuple[bool, str]:  # noqa: FBT001 - called by to_thread
-    git, worktree = open_workplace(record.repository).git, Path(record.worktree)
+    git, worktree = open_workplace(record.repository).git, Path(record.worktree).expanduser()
     if worktree.resolve() not in {each.path.resolve() for each in git.list_worktrees()}:
         return False, "nothing to remove"
     try:

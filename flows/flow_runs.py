@@ -66,4 +66,8 @@ async def for_this_process(flow: F) -> F:
     storage = await aget_default_result_storage()
     unsaved = isinstance(storage, LocalFileSystem) and storage._block_document_id is None
     place: Any = Path(storage.basepath or "") if unsaved and isinstance(storage, LocalFileSystem) else storage
-    return flow.with_options(result_storage=place, validate_parameters=False)  # type: ignore[return-value]
+    here = flow.with_options(result_storage=place, validate_parameters=False)
+    # The hooks are for runs of deployments, and each writes two lines to a run's log.
+    here.on_completion_hooks, here.on_failure_hooks = [], []
+    here.on_cancellation_hooks, here.on_crashed_hooks = [], []
+    return here  # type: ignore[return-value]

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from prefect import flow, get_run_logger
 from prefect.cache_policies import CacheKeyFnPolicy
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.agent_bench import bench_for
 from flows.artifacts import publish_pull_request, publish_report
+from flows.batch_wakening import wake_batch
+from flows.events import worker_event
+from flows.flow_names import IMPLEMENT_TASK
+from flows.limits import forge_write_slot, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.steps import step
-from flows.taken_up_again import find_ended, is_still_there
+from flows.suspension import suspended_state
+from flows.taken_up_again import find_reviewed, is_still_there
 from flows.wiring import open_workplace
 from flows.worker_states import enter_state, prefect_state, record_facts
+from flows.worker_turn import take_turn
 from parallel_workers import messages
-from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge
+from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge, is_overdue
 from parallel_workers.errors import ForgeError, MergeConflictError, ParallelWorkersError, StoppedError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
@@ -30,12 +37,43 @@ from parallel_workers.work_report import WorkReport
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
 
 
-@flow(name="implement-task")
+class Wakened(NamedTuple):
+    """How a merge-wait ended: with the merged pull request, or with what it still waits for."""
+
+    merged: PullRequest | None
+    waiting_for: str = ""
+
+
+@flow(
+    name=IMPLEMENT_TASK,
+    on_completion=[wake_batch],
+    on_failure=[wake_batch],
+    on_cancellation=[wake_batch],
+    on_crashed=[wake_batch],
+)
 async def implement_task(order: TaskOrder) -> State[object]:
-    """Carry one task spec from a fresh worktree to a merged pull request, and clean up behind it."""
+    """Carry one task spec from a fresh worktree to a merged pull request, and clean up behind it.
+
+    Args:
+        order: everything the worker needs, resolved from the batch file and the settings; run-batch makes it.
+    """
     try:
-        if (ended := await find_ended(order)) is not None:
-            return await _finish(order, ended, None)
+        async with take_turn(order) as here:
+            try:
+                return await _implement(here)
+            finally:
+                await current_engine().session(here).entered()
+    except StoppedError as stopped:
+        return Cancelled(message=str(stopped))
+    except ParallelWorkersError as error:
+        worker_event(order, "needs_human", str(error))
+        return Failed(message=str(error))
+
+
+async def _implement(order: TaskOrder) -> State[object]:
+    done = None
+    pull_request = await find_reviewed(order)
+    if pull_request is None:
         worktree = await spawn(order)
         await _enter(order, WorkerState.NEEDS_INIT, f"{worktree.branch} in {worktree.path}")
         await init(order)
@@ -46,13 +84,11 @@ async def implement_task(order: TaskOrder) -> State[object]:
         if done.no_change_reason is not None:
             return await _end_without_change(order, done)
         pull_request = await pr(order, done)
-        await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
-        merged = await merge_wait(order, pull_request)
-        return await _finish(order, merged, done)
-    except StoppedError as stopped:
-        return _stopped_state(order, str(stopped))
-    except ParallelWorkersError as error:
-        return Failed(message=str(error))
+    await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
+    wakened = await merge_wait(order, pull_request)
+    if wakened.merged is None:
+        return _let_go(order, wakened.waiting_for)
+    return await _finish(order, wakened.merged, done)
 
 
 def _work_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -88,7 +124,7 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
     """
     if again:
         get_run_logger().warning("the work that ended in %s is no longer on %s; doing it again", again, order.branch)
-    async with bench_for(order, get_run_logger()) as bench:
+    async with work_slot(order), bench_for(order, get_run_logger()) as bench:
         return await bench.in_thread(carry_out, order, base_sha)
 
 
@@ -96,7 +132,8 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
 async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     """Push the branch and open its pull request, or find the one that is open already."""
     git, forge, _ = open_workplace(order.repository)
-    head_sha = await asyncio.to_thread(git.push_branch, order.branch)
+    async with push_slot():
+        head_sha = await asyncio.to_thread(git.push_branch, order.branch)
     draft = PullRequestDraft(
         worker=order.worker,
         title=messages.pull_request_title(order.task),
@@ -107,11 +144,13 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         labels=messages.labels(order),
         milestone=order.task.milestone or order.metadata.sprint,
     )
-    pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
+    async with forge_write_slot():
+        pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
     engine = current_engine()
     engine.session(order).pull_request = pull_request
     engine.observer.pull_request(order.task.id, pull_request.number, pull_request.url)
     await publish_pull_request(order, pull_request)
+    await publish_report(order, done, pull_request)
     await record_facts(
         base_sha=done.base_sha, head_sha=head_sha, pr_number=pull_request.number, pr_url=pull_request.url
     )
@@ -119,19 +158,22 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
 
 
 @step("merge-wait")
-async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> PullRequest:
-    """Wait until the pull request is merged; with policy `auto`, merge it as soon as it may be."""
-    watch = current_engine().watch(order)
+async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> Wakened:
+    """Wait until the pull request is merged; with policy `auto`, merge it as soon as it may be.
+
+    An engine that does not wait, or stops, gets what there is still to wait for.
+    """
+    watch, seen = current_engine().watch(order), pull_request
     async with watch.following():
-        seen = pull_request
         while True:
             merged, waiting_for = await _advance(order, seen)
-            if merged is not None:
-                return merged
+            if merged is not None or not current_engine().waits:
+                return Wakened(merged, waiting_for)
             _say_why(order, waiting_for)
-            if not current_engine().waits:
-                raise StoppedError(waiting_for)
-            seen = await current_engine().session(order).stop.race(watch.next_look(seen.number))
+            try:
+                seen = await current_engine().session(order).stop.race(watch.next_look(seen.number))
+            except StoppedError as stopped:
+                return Wakened(None, str(stopped))
 
 
 async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | None, str]:
@@ -141,12 +183,15 @@ async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | N
         case Merged():
             return seen, ""
         case Wait(reason=reason):
+            if is_overdue(seen, order.review_timeout, datetime.now(UTC)):
+                raise ForgeError(messages.overdue(order, seen.number))
             return None, reason
         case GiveUp(reason=reason):
             raise ForgeError(reason)
         case Merge():
             forge = open_workplace(order.repository).forge
-            attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, order.merge_method)
+            async with forge_write_slot():
+                attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, order.merge_method)
         case _:
             assert_never(decision)
     if attempt.outcome is MergeOutcome.MERGED:
@@ -168,33 +213,32 @@ def _say_why(order: TaskOrder, reason: str) -> None:
 
 
 @step("clean-up")
-async def clean_up(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> None:
+async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None:
     """See with our own eyes that the content is in the base; only then remove worktree and branch."""
     git, forge, _ = open_workplace(order.repository)
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
-    base_sha = done.base_sha if done else merged.head_sha
     await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha)
-    if done is not None:
-        await publish_report(order, done, merged)
 
 
 async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> State[object]:
-    await clean_up(order, merged, done)
-    return prefect_state(WorkerState.MERGED, messages.merged(order, merged.number, merged.merge_sha))
+    await clean_up(order, merged, done.base_sha if done else merged.head_sha)
+    reason = messages.merged(order, merged.number, merged.merge_sha)
+    worker_event(order, "merged", reason)
+    return prefect_state(WorkerState.MERGED, reason)
 
 
 async def _enter(order: TaskOrder, state: WorkerState, reason: str) -> None:
     current_engine().state_changed(order, state, reason)
-    await enter_state(state, reason)
+    worker_event(order, state.value.lower(), reason)
+    await current_engine().session(order).enter(enter_state(state, reason))
 
 
-def _stopped_state(order: TaskOrder, reason: str) -> State[object]:
-    """Cancelled; but a worker that waited for its merge when the engine stopped goes on waiting, without a process."""
-    session = current_engine().session(order)
-    if session.state is WorkerState.PR_OPEN and not session.stop.cancelled:
-        return State(type=StateType.PAUSED, name=WorkerState.PR_OPEN.value, message=reason)
-    return Cancelled(message=reason)
+def _let_go(order: TaskOrder, reason: str) -> State[object]:
+    """A worker that waits for its merge goes on waiting without a process, unless it was called off."""
+    if current_engine().session(order).stop.cancelled:
+        return Cancelled(message=reason)
+    return suspended_state(WorkerState.PR_OPEN.value, reason, order.review_timeout)
 
 
 async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[object]:

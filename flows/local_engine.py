@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from prefect import Flow
+from prefect.client.orchestration import PrefectClient
 
 from blocks.worktree_policy import WorktreePolicy
+from flows.prefect_clients import prefect_client
 from flows.pull_request_watch import PullRequestWatch
 from flows.stop_signal import StopSignal
+from flows.suspension import deployed_run
 from flows.wiring import open_workplace
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, ProgressObserver, TaskOutcome
 from parallel_workers.pull_requests import PullRequest
-from parallel_workers.spec import TaskOrder
+from parallel_workers.spec import BatchSpec, TaskOrder
 
 F = TypeVar("F", bound=Flow[..., Any])
 
@@ -51,16 +54,31 @@ class WorkerSession:
         self.pull_request: PullRequest | None = None
         self.flow_run_id: UUID | None = None
         self.waiting_for = ""
+        self._entering: asyncio.Task[None] | None = None
+
+    async def enter(self, entering: Coroutine[Any, Any, None]) -> None:
+        """Tell the server of a new state while work goes on; one after the other."""
+        await self.entered()
+        self._entering = asyncio.create_task(entering)
+
+    async def entered(self) -> None:
+        """Wait until the server knows the last state; raises what telling it raised."""
+        telling, self._entering = self._entering, None
+        if telling is not None:
+            await telling
 
 
 class LocalEngine:
     """Sessions of this process's workers, their observer, and one pull-request watch per repository.
 
-    With `waits=False` a worker that would have to wait for its merge is let go of instead, in PR_OPEN.
+    With `waits=False` a worker that would have to wait for its merge is let go of instead, in PR_OPEN. `held` are the
+    workers whose lock this engine holds.
     """
 
     def __init__(self, observer: ProgressObserver | None = None, *, waits: bool = True) -> None:
         self.waits = waits
+        self.held: set[str] = set()
+        self.batch: BatchSpec | None = None
         self.observer: ProgressObserver = observer or SilentObserver()
         self.sessions: dict[str, WorkerSession] = {}
         self.changed = asyncio.Event()
@@ -70,6 +88,7 @@ class LocalEngine:
         self._watches: dict[str, PullRequestWatch] = {}
         self._prepared: dict[str, asyncio.Future[Any]] = {}
         self._policies: dict[str | None, asyncio.Task[WorktreePolicy]] = {}
+        self._limits: asyncio.Task[frozenset[str]] | None = None
 
     async def prepared(self, flow: F, prepare: Callable[[F], Awaitable[F]]) -> F:
         """`flow` as `prepare` sets it up, done once for all workers of this engine."""
@@ -119,6 +138,17 @@ class LocalEngine:
             self._policies[block] = asyncio.create_task(WorktreePolicy.load_or_default(block))
         return await self._policies[block]
 
+    async def limits(self, read: Callable[[PrefectClient], Awaitable[frozenset[str]]]) -> frozenset[str]:
+        """The names of the server's limits that hold for us, asked once; a limit made later holds for the next run."""
+        if self._limits is None:
+            self._limits = asyncio.ensure_future(_with_client(read))
+        return await self._limits
+
+
+async def _with_client(ask: Callable[[PrefectClient], Awaitable[frozenset[str]]]) -> frozenset[str]:
+    async with prefect_client() as client:
+        return await ask(client)
+
 
 _current: ContextVar[LocalEngine | None] = ContextVar("local_engine", default=None)
 
@@ -134,9 +164,9 @@ def use_engine(engine: LocalEngine) -> Iterator[LocalEngine]:
 
 
 def current_engine() -> LocalEngine:
-    """The engine this flow runs in; a run that a Prefect worker started has one of its own."""
+    """The engine this flow runs in; a run that a Prefect worker started has one of its own and waits suspended."""
     engine = _current.get()
     if engine is None:
-        engine = LocalEngine()
+        engine = LocalEngine(waits=deployed_run() is None)
         _current.set(engine)
     return engine

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
-from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from prefect import flow, get_run_logger
@@ -17,26 +13,21 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.artifacts import publish_table
+from flows.batch_deployed import BatchDeployed, cancel_workers
+from flows.batch_files import batch_text, read_spec
+from flows.batch_here import BatchHere
+from flows.batch_orders import BatchParameters, prepare_orders
+from flows.batch_wakening import WAITING
 from flows.cancellation import heed_cancellation
+from flows.events import batch_event
+from flows.flow_names import PRODUCT_TAG, RUN_BATCH
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.local_engine import LocalEngine, current_engine, use_engine
-from flows.wiring import open_workplace
-from flows.worker_runs import run_worker
-from flows.worker_states import PRODUCT_TAG, prefect_client
-from parallel_workers.decisions.scheduling import Schedule, decide_schedule
-from parallel_workers.errors import ParallelWorkersError
-from parallel_workers.lifecycle import SLOT_STATES, WorkerState
-from parallel_workers.profile_texts import fill_instructions
-from parallel_workers.progress import BatchOutcome, ProgressObserver, TaskOutcome, TaskProgress
-from parallel_workers.settings import SETTINGS_FILE, apply_settings, parse_settings, resolve_orders
-from parallel_workers.spec import BatchSpec, TaskOrder
-
-_PROGRESS_OF_RESULT = {
-    "merged": TaskProgress.DONE,
-    "no_change": TaskProgress.DONE,
-    "failed": TaskProgress.FAILED,
-    "cancelled": TaskProgress.FAILED,
-}
+from flows.prefect_clients import prefect_client
+from flows.suspension import deployed_run, suspended_state
+from parallel_workers.errors import InvalidSpecError, ParallelWorkersError
+from parallel_workers.progress import BatchOutcome, ProgressObserver
+from parallel_workers.spec import BatchSpec, MergePolicy, TaskOrder
 
 
 class RunOptions(NamedTuple):
@@ -63,9 +54,8 @@ async def carry_out(
         ParallelWorkersError: the batch cannot begin (repository, base branch, settings, block).
     """
     options = options or RunOptions()
-    if options.max_workers is not None:
-        batch = batch.model_copy(update={"max_workers": options.max_workers})
     engine = LocalEngine(observer)
+    engine.batch = batch
     stopper = asyncio.create_task(_stop_when(engine, stop)) if stop else None
     try:
         with use_engine(engine):
@@ -84,20 +74,12 @@ async def carry_out(
 
 async def _run_here(batch: BatchSpec, options: RunOptions) -> State[object]:
     """Run the batch as a flow run of this process; its final state."""
-    chosen = {
-        "worktree_root": options.worktree_root,
-        "policy_block": options.policy_block,
-        "poll_seconds": options.poll_seconds,
-    }
-    new = NewRun(
-        name=f"batch {batch.name}",
-        parameters={"batch": batch.model_dump(mode="json"), **chosen},
-        tags=[PRODUCT_TAG, f"project:{batch.project}"],
-    )
+    parameters = {"spec": batch_text(batch), "name": batch.name, **options._asdict()}
+    new = NewRun(name=f"batch {batch.name}", parameters=parameters, tags=[PRODUCT_TAG, f"project:{batch.project}"])
     async with prefect_client() as client:
         run = await create_flow_run(client, run_batch, new)
     flow = await for_this_process(run_batch)
-    state = await run_flow_async(flow, flow_run=run, parameters={"batch": batch, **chosen}, return_type="state")
+    state = await run_flow_async(flow, flow_run=run, parameters=parameters, return_type="state")
     assert isinstance(state, State)  # noqa: S101 - what return_type="state" means
     return state
 
@@ -107,134 +89,78 @@ async def _stop_when(engine: LocalEngine, stop: asyncio.Event) -> None:
     engine.stop("stopped by the user; run the batch again to go on")
 
 
-@flow(name="run-batch")
-async def run_batch(
-    batch: BatchSpec, worktree_root: str | None = None, policy_block: str | None = None, poll_seconds: float = 5.0
+@flow(name=RUN_BATCH, on_cancellation=[cancel_workers])
+async def run_batch(  # noqa: PLR0913, PLR0917 - each is a field of the form in the UI
+    spec: str,
+    repository: str | None = None,
+    name: str | None = None,
+    merge: MergePolicy | None = None,
+    max_workers: int | None = None,
+    worktree_root: str | None = None,
+    policy_block: str | None = None,
+    poll_seconds: float = 5.0,
 ) -> State[object]:
-    """Carry out every task of a batch in dependency order, at most `max_workers` at work at once."""
+    """Carry out every task of a batch in dependency order, at most `max_workers` at work at once.
+
+    Args:
+        spec: The batch file: paste its YAML here; or its path on the machine of the Prefect worker; or, in a
+            repository, `<repository URL>//<path in it>`, with `?ref=<branch>` for another branch than main.
+        repository: Path or URL of the repository that is worked on, over the one that the batch file names.
+        name: Name of the batch, part of every worker id. Default: the file's name, or `batch` for pasted YAML.
+        merge: Who merges, over the batch file: a person (manual), or the product as soon as it may (auto).
+        max_workers: Tasks at work at once, over the batch file.
+        worktree_root: Folder of the worktrees, over the Worktree Policy block; may begin with `~`.
+        policy_block: Name of the Worktree Policy block to use.
+        poll_seconds: Seconds between two looks at what the batch waits for.
+    """
+    given = BatchParameters(repository, name, merge, max_workers, worktree_root, policy_block, poll_seconds)
+    try:
+        read = current_engine().batch
+        if read is None:
+            read = await asyncio.to_thread(read_spec, spec, repository, name)
+        batch = given.over(read)
+        batch, orders = await prepare_orders(batch, given)
+    except InvalidSpecError as error:
+        if current_engine().batch is not None:
+            raise
+        get_run_logger().error("nothing was begun; the batch file does not hold:\n%s", error)
+        return Failed(message=f"Nothing was begun. The batch file does not hold:\n{error}")
+    except ParallelWorkersError as error:
+        if current_engine().batch is not None:
+            raise
+        return Failed(message=f"Nothing was begun: {error}")
+    if deployed_run() is not None:
+        return await _run_deployed(batch, orders)
+    return await _run_in_this_process(batch, orders)
+
+
+async def _run_in_this_process(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> State[object]:
     engine = current_engine()
-    batch, orders = await prepare_orders(batch, worktree_root, policy_block, poll_seconds)
-    run = _BatchRun(engine, batch, orders)
+    batch_event(orders[0].batch, batch.project, "started", f"{len(orders)} tasks")
+    run = BatchHere(engine, batch, orders)
     async with heed_cancellation(engine):
         await run.to_end()
     engine.outcome = run.outcome()
-    await publish_table(engine.outcome)
-    return _final_state(engine, engine.outcome)
+    return await _end(orders[0].batch, batch, engine.outcome, engine.stopping)
 
 
-async def prepare_orders(
-    batch: BatchSpec, worktree_root: str | None, policy_block: str | None, poll_seconds: float
-) -> tuple[BatchSpec, tuple[TaskOrder, ...]]:
-    """The batch and its workers' orders, resolved: batch over repository settings (of the base branch) over block."""
-    git = (await asyncio.to_thread(open_workplace, batch.repository)).git
-    base_sha = await asyncio.to_thread(git.fetch_base, batch.base_branch)
-    text = await asyncio.to_thread(git.read_base_file, base_sha, SETTINGS_FILE)
-    settings = parse_settings(text or "", f"{batch.base_branch}:{SETTINGS_FILE}")
-    block = policy_block or settings.worktree_policy
-    root = (await current_engine().policy(block)).resolved_root()
-    if worktree_root:
-        root = await asyncio.to_thread(lambda: Path(worktree_root).expanduser().absolute())
-    orders = resolve_orders(batch, settings, git, root, poll_seconds, block)
-    orders = await asyncio.to_thread(fill_instructions, orders, partial(git.read_base_file, base_sha))
-    return apply_settings(batch, settings), orders
+async def _run_deployed(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> State[object]:
+    label = orders[0].batch
+    async with prefect_client() as client:
+        run = await BatchDeployed.begin(client, batch, orders)
+        waiting_for = await run.advance()
+        if waiting_for:
+            batch_event(label, batch.project, "waiting", waiting_for)
+            return suspended_state(WAITING, waiting_for, max(order.review_timeout for order in orders))
+        return await _end(label, batch, await run.outcome(), "")
 
 
-class _BatchRun:
-    """A batch while it runs: which workers live, how they stand, how they ended."""
-
-    def __init__(self, engine: LocalEngine, batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> None:
-        self._engine = engine
-        self._batch = batch
-        self._orders = {order.task.id: order for order in orders}
-        self._running: dict[str, asyncio.Task[TaskOutcome]] = {}
-        self._ended: dict[str, TaskOutcome] = {}
-        self._skipped: Mapping[str, str] = {}
-        self._begun = time.monotonic()
-
-    async def to_end(self) -> None:
-        """Start what is ready, wait until something changed, and again, until nothing runs or can run."""
-        log = get_run_logger()
-        try:
-            while True:
-                self._engine.changed.clear()
-                self._collect()
-                if not self._engine.stopping:
-                    schedule = decide_schedule(self._batch, self._progress())
-                    self._skip(schedule)
-                    for task_id in schedule.start:
-                        log.info("starting %s", task_id)
-                        self._start(self._orders[task_id])
-                if not self._running:
-                    break
-                await self._engine.changed.wait()
-        finally:
-            await self._end_all()
-
-    def _start(self, order: TaskOrder) -> None:
-        outer = self._engine.outer_context
-        task = asyncio.get_running_loop().create_task(
-            run_worker(self._engine, order), name=order.worker, context=outer.copy() if outer else None
-        )
-        task.add_done_callback(lambda _: self._engine.changed.set())
-        self._running[order.task.id] = task
-
-    def _collect(self) -> None:
-        """Take in workers that have ended."""
-        for task_id, task in list(self._running.items()):
-            if task.done():
-                del self._running[task_id]
-                self._engine.end_session(self._orders[task_id])
-                self._ended[task_id] = _outcome_of(self._orders[task_id], task)
-                self._engine.observer.ended(self._ended[task_id])
-
-    def _progress(self) -> dict[str, TaskProgress]:
-        """How each task stands, for the scheduling decision."""
-        standing = dict.fromkeys(self._orders, TaskProgress.WAITING)
-        for task_id in self._running:
-            session = self._engine.sessions.get(self._orders[task_id].worker)
-            in_slot = session is None or session.state in {*SLOT_STATES, WorkerState.UNKNOWN}
-            standing[task_id] = TaskProgress.ACTIVE if in_slot else TaskProgress.IN_REVIEW
-        for task_id, outcome in self._ended.items():
-            standing[task_id] = _PROGRESS_OF_RESULT[outcome.result]
-        return standing
-
-    def _skip(self, schedule: Schedule) -> None:
-        for task_id in schedule.skipped.keys() - self._skipped.keys():
-            self._engine.observer.ended(self._unfinished(task_id, schedule.skipped[task_id]))
-        self._skipped = schedule.skipped
-
-    def _unfinished(self, task_id: str, reason: str) -> TaskOutcome:
-        result = "skipped" if reason else "cancelled"
-        return TaskOutcome(task_id, self._orders[task_id].worker, result, reason or self._engine.stopping)
-
-    async def _end_all(self) -> None:
-        """On the way out, however that came about, no worker of ours goes on unwatched."""
-        if self._running:
-            self._engine.stop(self._engine.stopping or "the batch was ended")
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
-            self._collect()
-
-    def outcome(self) -> BatchOutcome:
-        """How the batch ended, tasks in spec order."""
-        tasks = tuple(
-            self._ended.get(task.id) or self._unfinished(task.id, self._skipped.get(task.id, ""))
-            for task in self._batch.tasks
-        )
-        return BatchOutcome(self._batch.name, tasks, time.monotonic() - self._begun)
-
-
-def _outcome_of(order: TaskOrder, task: asyncio.Task[TaskOutcome]) -> TaskOutcome:
-    if task.cancelled():
-        return TaskOutcome(order.task.id, order.worker, "cancelled", "the run was cancelled")
-    error = task.exception()
-    if error is not None:
-        return TaskOutcome(order.task.id, order.worker, "failed", f"{type(error).__name__}: {error}")
-    return task.result()
-
-
-def _final_state(engine: LocalEngine, outcome: BatchOutcome) -> State[object]:
+async def _end(label: str, batch: BatchSpec, outcome: BatchOutcome, stopping: str) -> State[object]:
+    await publish_table(outcome)
     done = sum(task.result in {"merged", "no_change"} for task in outcome.tasks)
     said = f"{done} of {len(outcome.tasks)} tasks done"
-    if engine.stopping:
-        return Cancelled(message=f"{said}; {engine.stopping}")
+    if stopping:
+        batch_event(label, batch.project, "cancelled", said)
+        return Cancelled(message=f"{said}; {stopping}")
+    batch_event(label, batch.project, "completed" if outcome.succeeded else "failed", said)
     return Completed(message=said) if outcome.succeeded else Failed(message=said)

@@ -7,32 +7,39 @@ from typing import assert_never
 
 from prefect.context import FlowRunContext
 
+from flows.flow_names import LABEL_PREFIX
+from flows.suspension import deployed_run
 from flows.wiring import open_workplace
 from parallel_workers import messages
-from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, LeaveClosed, decide_reclaim
+from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, GoOnWaiting, LeaveClosed, decide_reclaim
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work_report import WorkReport
 
 
-async def find_ended(order: TaskOrder) -> PullRequest | None:
-    """The merged pull request of a worker that is taken up again; None for a new worker, or one not so far.
+async def find_reviewed(order: TaskOrder) -> PullRequest | None:
+    """The pull request, open or merged, that a worker that is taken up again has only to see through.
+
+    None for a new worker, or one that has not come so far.
 
     Raises:
         ForgeError: a person closed it without merging; that is not undone by running again.
     """
     context = FlowRunContext.get()
-    if context is None or context.flow_run is None or context.flow_run.run_count == 0:
+    run = context.flow_run if context else None
+    if run is None or run.run_count == 0:
         return None
     forge = open_workplace(order.repository).forge
     found = await asyncio.to_thread(forge.fetch_pull_requests, include_ended=True)
-    decision = decide_reclaim(found, order.worker, context.flow_run.created)
+    # A suspended run has no process and maybe no worktree here; it trusts the forge. One that was stopped looks itself.
+    recorded_head = str(run.labels.get(f"{LABEL_PREFIX}head_sha", "")) if deployed_run() else ""
+    decision = decide_reclaim(found, order.worker, run.created, recorded_head)
     match decision:
         case GoOn():
             return None
-        case FinishMerged(pull_request=merged):
-            return merged
+        case GoOnWaiting(pull_request=reviewed) | FinishMerged(pull_request=reviewed):
+            return reviewed
         case LeaveClosed(pull_request=closed):
             raise ForgeError(messages.closed_before(order, closed.number))
         case _:

@@ -1,23 +1,32 @@
-"""The loop: one look at all open pull requests of workers that no engine is running, and their runs go on."""
+"""The loop: one look at all open pull requests of workers that no engine is running, and their runs go on.
+
+Runs of a deployment are woken: a Prefect worker takes them. Runs that began in a foreground go on here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 from collections.abc import Callable
-from contextlib import suppress
+from datetime import UTC, datetime
 
 from loguru import logger
 from prefect import flow, get_run_logger
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from pydantic import ValidationError
 
+from flows.batch_wakening import wake_batches
+from flows.flow_names import WATCH_PULL_REQUESTS
 from flows.local_engine import LocalEngine, use_engine
+from flows.prefect_clients import prefect_client
+from flows.pull_request_events import Alarm
+from flows.stranded_runs import reschedule_stranded
+from flows.suspension import wake
 from flows.wiring import open_workplace
 from flows.worker_lock import is_held
 from flows.worker_runs import run_worker
-from flows.worker_states import prefect_client, read_runs, to_record, worker_state
-from parallel_workers.decisions.merging import Wait, decide_merge
+from flows.worker_states import read_runs, to_record, worker_state
+from parallel_workers.decisions.merging import Wait, decide_merge, is_overdue
 from parallel_workers.errors import ParallelWorkersError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import TaskOutcome, WorkerRecord
@@ -25,9 +34,13 @@ from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 
 
-@flow(name="watch-pull-requests")
+@flow(name=WATCH_PULL_REQUESTS)
 async def watch_pull_requests(project: str | None = None) -> list[TaskOutcome]:
-    """Look once at the pull requests of waiting workers; carry those on whose pull request has moved."""
+    """Look once at the pull requests of waiting workers; carry those on whose pull request has moved.
+
+    Args:
+        project: Only workers of this project. Default: of all.
+    """
     outcomes = await look_once(project)
     for outcome in outcomes:
         get_run_logger().info("%s: %s (%s)", outcome.task_id, outcome.result, outcome.reason)
@@ -42,39 +55,59 @@ async def watch(
     stop: asyncio.Event,
     on_look: Callable[[tuple[WorkerRecord, ...]], None],
 ) -> None:
-    """Look every `poll_seconds` until `stop` is set or `max_iterations` looks are done; `on_look` gets who waits."""
+    """Look every `poll_seconds`, and whenever somebody sends an event that a pull request has moved.
+
+    Ends when `stop` is set or `max_iterations` looks are done; `on_look` gets who waits.
+    """
     done = 0
-    while not stop.is_set():
-        await look_once(project, stop)
-        on_look(tuple(to_record(run) for run in await waiting_runs(project)))
-        done += 1
-        if max_iterations is not None and done >= max_iterations:
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), poll_seconds)
+    async with Alarm() as alarm:
+        while not stop.is_set():
+            alarm.clear()
+            await look_once(project, stop)
+            on_look(tuple(to_record(run) for run in await waiting_runs(project)))
+            done += 1
+            if max_iterations is not None and done >= max_iterations:
+                return
+            await alarm.wait(stop, poll_seconds)
 
 
 async def waiting_runs(project: str | None) -> list[FlowRun]:
     """Flow runs of workers in PR_OPEN that no live engine on this machine runs."""
+    tags = [f"project:{project}"] if project else []
     async with prefect_client() as client:
-        runs = await read_runs(client, *([f"project:{project}"] if project else []))
+        runs = await read_runs(client, *tags, state_names=[WorkerState.PR_OPEN])
     return [run for run in runs if worker_state(run) is WorkerState.PR_OPEN and not is_held(to_record(run).worker_id)]
 
 
 async def look_once(project: str | None, stop: asyncio.Event | None = None) -> list[TaskOutcome]:
-    """One look per repository; runs whose pull request does not just wait go on here, all at once.
+    """One look per repository; runs whose pull request does not just wait go on, all at once. Then the batches.
 
     A repository that cannot be looked at, or an order that cannot be read, is logged and left for the next look.
     """
-    orders = [order for run in await waiting_runs(project) if (order := _order_of(run)) is not None]
-    moved: list[TaskOrder] = []
-    for repository in dict.fromkeys(order.repository for order in orders):
-        here = [order for order in orders if order.repository == repository]
+    waiting = {
+        run.id: (run, order)
+        for run in await waiting_runs(project)
+        if (order := _order_of(run)) is not None and _is_ours_to_carry_on(run)
+    }
+    moved: set[str] = set()
+    for repository in dict.fromkeys(order.repository for _, order in waiting.values()):
+        here = [order for _, order in waiting.values() if order.repository == repository]
         try:
-            moved += await asyncio.to_thread(_find_moved, repository, here)
+            moved |= await asyncio.to_thread(_find_moved, repository, here)
         except (ParallelWorkersError, OSError) as error:
             logger.warning("could not look at the pull requests of {}: {}", repository, error)
-    return await _carry_on(moved, stop)
+    going_on = [(run, order) for run, order in waiting.values() if order.worker in moved]
+    await _wake([run for run, _ in going_on if run.deployment_id is not None])
+    outcomes = await _carry_on([order for run, order in going_on if run.deployment_id is None], stop)
+    async with prefect_client() as client:
+        await wake_batches(client)
+        await reschedule_stranded(client)
+    return outcomes
+
+
+def _is_ours_to_carry_on(run: FlowRun) -> bool:
+    """A deployed run that is RUNNING has a process somewhere, which this machine cannot see."""
+    return run.deployment_id is None or (run.state is not None and run.state.type is StateType.PAUSED)
 
 
 def _order_of(run: FlowRun) -> TaskOrder | None:
@@ -85,14 +118,25 @@ def _order_of(run: FlowRun) -> TaskOrder | None:
         return None
 
 
-def _find_moved(repository: str, orders: list[TaskOrder]) -> list[TaskOrder]:
+def _find_moved(repository: str, orders: list[TaskOrder]) -> set[str]:
+    """Ids of the workers whose pull request does not just wait."""
     forge = open_workplace(repository).forge
     seen = {each.worker: each for each in forge.fetch_pull_requests(include_ended=True)}
-    return [order for order in orders if _has_moved(order, seen.get(order.worker))]
+    return {order.worker for order in orders if _has_moved(order, seen.get(order.worker))}
 
 
 def _has_moved(order: TaskOrder, pull_request: PullRequest | None) -> bool:
-    return pull_request is not None and not isinstance(decide_merge(pull_request, order.merge), Wait)
+    if pull_request is None:
+        return False
+    waits = isinstance(decide_merge(pull_request, order.merge), Wait)
+    return not waits or is_overdue(pull_request, order.review_timeout, datetime.now(UTC))
+
+
+async def _wake(runs: list[FlowRun]) -> None:
+    async with prefect_client() as client:
+        for run in runs:
+            if await wake(client, run.id):
+                logger.info("{}: its pull request has moved; it goes on", run.name)
 
 
 async def _carry_on(orders: list[TaskOrder], stop: asyncio.Event | None) -> list[TaskOutcome]:

@@ -6,8 +6,10 @@ import threading
 from typing import NamedTuple
 
 from parallel_workers.adapters.agents.command import CommandRunner
+from parallel_workers.adapters.git.clones import ensure_clone, is_url
 from parallel_workers.adapters.git.repository import open_repository
 from parallel_workers.adapters.local_forge.forge import open_local_forge
+from parallel_workers.locations import data_folder
 from parallel_workers.ports import AgentRunner, Forge, GitRepository
 
 
@@ -24,13 +26,17 @@ _opening = threading.Lock()
 
 
 def open_workplace(repository: str) -> Workplace:
-    """The tools for a repository on this machine; one set per process, so that looks and fetches are shared.
+    """The tools for a repository; one set per process, so that looks and fetches are shared.
+
+    `repository` is a path on this machine, or a URL: then its clone in the data folder, made if need be.
 
     Raises:
-        UsageError: there is no repository at that path.
+        UsageError: there is no repository at that path, or the URL holds credentials.
+        GitCommandError: the URL cannot be cloned.
     """
     with _opening:
         if repository not in _opened:
-            git = open_repository(repository)
+            path = ensure_clone(repository, data_folder().clones) if is_url(repository) else repository
+            git = open_repository(str(path))
             _opened[repository] = Workplace(git, open_local_forge(git.path), CommandRunner())
         return _opened[repository]

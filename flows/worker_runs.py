@@ -15,9 +15,10 @@ from prefect.states import Scheduled
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.implement_task import implement_task
 from flows.local_engine import LocalEngine
+from flows.prefect_clients import prefect_client
 from flows.wiring import open_workplace
-from flows.worker_lock import hold_lock
-from flows.worker_states import labels_of, prefect_client, tags_of, to_record, worker_state
+from flows.worker_states import labels_of, tags_of, to_record, worker_state
+from flows.worker_turn import hold_turn
 from parallel_workers.errors import ForgeError, StoppedError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.messages import run_name
@@ -35,7 +36,7 @@ async def run_worker(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
         engine.state_changed(order, WorkerState.UNKNOWN, "another engine on this machine is running it")
 
     try:
-        async with hold_lock(order.worker, engine.session(order).stop, say_waiting):
+        async with hold_turn(engine, order, say_waiting):
             return await _run_held(engine, order)
     except StoppedError as stopped:
         return TaskOutcome(order.task.id, order.worker, "cancelled", str(stopped))
@@ -98,6 +99,20 @@ def _result(state: State[Any]) -> str:
     if state.type is StateType.COMPLETED:
         return "merged" if state.name == WorkerState.MERGED else "no_change"
     return "failed" if state.type in {StateType.FAILED, StateType.CRASHED} else "cancelled"
+
+
+def outcome_of(order: TaskOrder, run: FlowRun) -> TaskOutcome:
+    """How a worker's flow run has ended, as the server tells it."""
+    record, state = to_record(run), run.state
+    return TaskOutcome(
+        task_id=order.task.id,
+        worker_id=order.worker,
+        result=_result(state) if state is not None else "cancelled",
+        reason=record.reason,
+        pr_url=record.pr_url,
+        seconds=run.total_run_time.total_seconds(),
+        flow_run_id=record.flow_run_id,
+    )
 
 
 async def _already_done(order: TaskOrder, run: FlowRun) -> TaskOutcome:

@@ -8,17 +8,18 @@ a second one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from difflib import get_close_matches
 from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterTags,
     LogFilter,
     LogFilterFlowRunId,
@@ -28,15 +29,14 @@ from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.context import FlowRunContext
 from prefect.states import Scheduled
 
+from flows.flow_names import IMPLEMENT_TASK, LABEL_PREFIX, PRODUCT_TAG
+from flows.prefect_clients import prefect_client
 from flows.worker_lock import is_held
 from parallel_workers.errors import ParallelWorkersError, TransitionError, UsageError
 from parallel_workers.lifecycle import WorkerState, ensure_transition
 from parallel_workers.progress import WorkerRecord
 from parallel_workers.spec import TaskOrder
 
-FLOW_NAME = "implement-task"
-LABEL_PREFIX = "parallel_workers."
-PRODUCT_TAG = "parallel-workers"
 _PAGE = 200
 
 _STATE_TYPES = {
@@ -67,17 +67,6 @@ def labels_of(order: TaskOrder, correlation_id: str) -> dict[str, str]:
         "correlation_id": correlation_id,
     }
     return {LABEL_PREFIX + name: value for name, value in facts.items()}
-
-
-@asynccontextmanager
-async def prefect_client() -> AsyncIterator[PrefectClient]:
-    """The running flow's own client, or a new one outside of flows: one connection pool per engine."""
-    context = FlowRunContext.get()
-    if context is not None and isinstance(context.client, PrefectClient):
-        yield context.client
-    else:
-        async with get_client() as client:
-            yield client
 
 
 async def enter_state(state: WorkerState, reason: str) -> None:
@@ -151,13 +140,17 @@ def to_record(run: FlowRun) -> WorkerRecord:
     )
 
 
-async def read_runs(client: PrefectClient, *tags: str) -> list[FlowRun]:
-    """Every worker's flow run that carries all `tags`, oldest first."""
+async def read_runs(client: PrefectClient, *tags: str, state_names: Sequence[str] = ()) -> list[FlowRun]:
+    """Every worker's flow run that carries all `tags`, in a state with one of these names if any, oldest first."""
     runs: list[FlowRun] = []
+    chosen = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[PRODUCT_TAG, *tags]),
+        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=list(state_names))) if state_names else None,
+    )
     while True:
         page = await client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW_NAME])),
-            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[PRODUCT_TAG, *tags])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[IMPLEMENT_TASK])),
+            flow_run_filter=chosen,
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=_PAGE,
             offset=len(runs),

@@ -100,6 +100,7 @@ def resolve_orders(
             setup=whole.setup,
             merge=task.merge or whole.merge,
             merge_method=whole.merge_method,
+            review_timeout=whole.review_timeout,
             metadata=whole.metadata,
             policy_block=policy_block or settings.worktree_policy,
             poll_seconds=poll_seconds,

@@ -36,6 +36,8 @@ MAX_WORKERS = 1000
 DEFAULT_PRIORITY = 5
 DEFAULT_AGENT = "code-author"
 DEFAULT_GATE_ROUNDS = 3
+DEFAULT_REVIEW_TIMEOUT = 14 * 86400.0
+"""Seconds that a pull request may stay open before its worker gives up."""
 
 
 class Frozen(BaseModel):
@@ -154,6 +156,10 @@ class Settings(Frozen):
     forge: Literal["local"] | None = Field(default=None, description="where pull requests live")
     merge: MergePolicy = Field(default=MergePolicy.MANUAL, description="who merges: a person, or the product")
     merge_method: MergeMethod = Field(default=MergeMethod.MERGE, description="merge commit, squash or rebase")
+    review_timeout: Seconds = Field(
+        default=DEFAULT_REVIEW_TIMEOUT,
+        description="seconds, or 12h, 14d; a pull request open for longer is given up, its work kept",
+    )
     max_workers: int = Field(
         default=DEFAULT_MAX_WORKERS, strict=True, ge=1, le=MAX_WORKERS, description="tasks at work at once"
     )
@@ -198,6 +204,7 @@ class TaskOrder(Frozen):
     """Everything one worker needs, resolved: the parameters of its flow run. Holds no secret.
 
     Made from batch over repository over block over default; pure JSON, because Prefect stores and shows it.
+    `repository` is a path or a URL, and `worktree` may begin with `~`: each machine has its own clone and home.
     """
 
     worker: str
@@ -213,6 +220,7 @@ class TaskOrder(Frozen):
     setup: tuple[str, ...] = ()
     merge: MergePolicy = MergePolicy.MANUAL
     merge_method: MergeMethod = MergeMethod.MERGE
+    review_timeout: float = DEFAULT_REVIEW_TIMEOUT
     metadata: Metadata = Metadata()
     policy_block: str | None = Field(default=None, description="name of the WorktreePolicy block")
     poll_seconds: float = 5.0

@@ -42,7 +42,12 @@ def hand_over_batch(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) ->
 
     The same batch handed over again while it runs is the same flow run; once that has ended, a new one.
     """
-    parameters = {"batch": batch.model_dump(mode="json"), **arguments}
+    from flows.batch_files import batch_text
+    from parallel_workers.adapters.git.repository import open_repository
+
+    # A Prefect worker has another current folder than we have.
+    here = batch.model_copy(update={"repository": str(open_repository(batch.repository).path)})
+    parameters = {"spec": batch_text(here), "name": batch.name, **arguments}
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
     tags = (f"batch:{batch.name}", f"spec:{digest}")
     run = asyncio.run(_start_batch(parameters, *tags))
@@ -103,13 +108,13 @@ def hand_over_task(batch: BatchSpec, arguments: dict[str, Any], ui_url: str) -> 
 async def _start_task(batch: BatchSpec, arguments: dict[str, Any]) -> FlowRun | None:
     from prefect.client.orchestration import get_client
 
-    from flows.run_batch import prepare_orders
+    from flows.batch_orders import BatchParameters, prepare_orders
     from flows.worker_states import labels_of, tags_of
 
     async with get_client() as client:
         if not await _has_deployment(client, TASK_DEPLOYMENT):
             return None
-        _, (order,) = await prepare_orders(batch, **arguments)
+        _, (order,) = await prepare_orders(batch, BatchParameters(**arguments))
         parameters = {"order": order.model_dump(mode="json")}
         run = await _start(TASK_DEPLOYMENT, parameters, order.worker, tags_of(order))
         if run.deployment_id is None:

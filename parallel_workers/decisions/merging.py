@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from parallel_workers.pull_requests import PullRequest, PullRequestState
@@ -47,6 +48,11 @@ def decide_merge(pull_request: PullRequest, policy: MergePolicy) -> MergeDecisio
         if decision is not None:
             return decision
     return Merge(pull_request.head_sha)
+
+
+def is_overdue(pull_request: PullRequest, review_timeout: float, now: datetime) -> bool:
+    """Whether it has been open for longer than `review_timeout` seconds at `now` (aware)."""
+    return now - datetime.fromisoformat(pull_request.created_at) > timedelta(seconds=review_timeout)
 
 
 def _is_merged(pull_request: PullRequest, _policy: MergePolicy) -> MergeDecision | None:

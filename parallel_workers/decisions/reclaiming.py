@@ -15,6 +15,12 @@ class GoOn(NamedTuple):
     reason: str
 
 
+class GoOnWaiting(NamedTuple):
+    """It is open and holds what this run pushed: only its merge is waited for."""
+
+    pull_request: PullRequest
+
+
 class FinishMerged(NamedTuple):
     """It is merged already: only clean up."""
 
@@ -27,14 +33,17 @@ class LeaveClosed(NamedTuple):
     pull_request: PullRequest
 
 
-ReclaimDecision = GoOn | FinishMerged | LeaveClosed
+ReclaimDecision = GoOn | GoOnWaiting | FinishMerged | LeaveClosed
 
 
-def decide_reclaim(found: Iterable[PullRequest], worker: str, begun: datetime | None) -> ReclaimDecision:
+def decide_reclaim(
+    found: Iterable[PullRequest], worker: str, begun: datetime | None, recorded_head: str = ""
+) -> ReclaimDecision:
     """What to do about the newest pull request of `worker` that is not older than its flow run.
 
     `begun` is when the flow run was made: a worker that was forgotten leaves pull requests of an earlier one behind.
-    Forges tell whole seconds, so the second it was made in counts.
+    Forges tell whole seconds, so the second it was made in counts. `recorded_head` is the commit that the run has
+    recorded as the head of its pull request: a step that was cut off before, or a push since, begins from the start.
     """
     since = begun.replace(microsecond=0) if begun is not None else None
     ours = [
@@ -50,5 +59,7 @@ def decide_reclaim(found: Iterable[PullRequest], worker: str, begun: datetime | 
             return FinishMerged(last)
         case PullRequestState.CLOSED:
             return LeaveClosed(last)
+        case PullRequestState.OPEN if last.head_sha == recorded_head:
+            return GoOnWaiting(last)
         case PullRequestState.OPEN:
             return GoOn(f"#{last.number} is open")

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.conftest import Git
 from tests.e2e.product import Product, finish, write_batch
@@ -34,7 +35,7 @@ class Api:
 
 @pytest.fixture
 def api(product: Product) -> Api:
-    return Api(product.call("up", "--json").data["api_url"])
+    return Api(product.call("up", "--server-only", "--json").data["api_url"])
 
 
 @pytest.fixture
@@ -74,11 +75,12 @@ def test_a_batch_is_handed_over_once_while_it_runs(
     run = api.send("GET", f"/flow_runs/{first.data['flow_run_id']}")
     assert run["deployment_id"] is not None
     assert run["state_type"] == "SCHEDULED"
-    assert run["parameters"]["batch"]["repository"] == str(repository)
+    written = yaml.safe_load(run["parameters"]["spec"])
+    assert written["repository"] == str(repository)
     assert first.data["ui_url"].endswith(run["id"])
     assert (first.data["batch"], first.data["base_branch"]) == ("handed/handed", "main")
     assert first.data["prefect_state"] == "Scheduled"
-    assert "max_workers" not in run["parameters"]["batch"]
+    assert "max_workers" not in written
     second = product.call("spawn-batch", "--spec-file", str(spec), "--json")
     assert second.data["flow_run_id"] == run["id"]
 
@@ -97,7 +99,7 @@ def test_what_the_command_line_sets_is_handed_over(
     handed = product.call("spawn-batch", "--spec-file", str(spec), *options)
     assert handed.exit_code == 0, handed.stderr
     parameters = api.send("GET", f"/flow_runs/{handed.data['flow_run_id']}")["parameters"]
-    assert parameters["batch"]["max_workers"] == 7
+    assert yaml.safe_load(parameters["spec"])["max_workers"] == 7
     assert parameters["worktree_root"] == str(product.home / "trees")  # a Prefect worker runs in another folder
 
 

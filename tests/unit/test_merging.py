@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge
+from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge, is_overdue
 from parallel_workers.pull_requests import PullRequest, PullRequestState
 from parallel_workers.spec import MergePolicy
 
@@ -34,3 +36,10 @@ def test_a_closed_one_is_given_up(policy: MergePolicy) -> None:
     assert decide_merge(closed._replace(reason="not wanted"), policy) == GiveUp(
         "pull request #7 was closed without being merged: not wanted"
     )
+
+
+def test_one_is_overdue_only_after_the_time_for_its_review() -> None:
+    opened = OPEN._replace(created_at="2026-01-02T12:00:00Z")
+    due = datetime(2026, 1, 2, 12, 1, tzinfo=UTC)
+    assert not is_overdue(opened, 60, due)
+    assert is_overdue(opened, 60, due + timedelta(seconds=1))

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, LeaveClosed, ReclaimDecision, decide_reclaim
+from parallel_workers.decisions.reclaiming import (
+    FinishMerged,
+    GoOn,
+    GoOnWaiting,
+    LeaveClosed,
+    ReclaimDecision,
+    decide_reclaim,
+)
 from parallel_workers.pull_requests import PullRequest, PullRequestState
 
 BEGUN = datetime(2026, 1, 2, 12, 0, 0, 900_000, tzinfo=UTC)
@@ -45,3 +52,10 @@ MERGED, CLOSED = pull(1, "merged"), pull(1, "closed")
 )
 def test_the_newest_pull_request_of_this_run_decides(found: list[PullRequest], expected: ReclaimDecision) -> None:
     assert decide_reclaim(found, "worker-1", BEGUN) == expected
+
+
+def test_an_open_one_that_holds_what_was_pushed_is_only_waited_for() -> None:
+    opened = pull(1, "open")
+    assert decide_reclaim([opened], "worker-1", BEGUN, opened.head_sha) == GoOnWaiting(opened)
+    assert decide_reclaim([opened], "worker-1", BEGUN, "b" * 40) == GoOn("#1 is open")
+    assert decide_reclaim([MERGED], "worker-1", BEGUN, MERGED.head_sha) == FinishMerged(MERGED)

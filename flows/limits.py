@@ -1,0 +1,88 @@
+"""Prefect global concurrency limits that hold across machines: work slots, pushes, writes to a forge, agent providers.
+
+Operators make and edit them in the UI or with `prefect gcl`; `up` makes the ones that need no project's name. A limit
+that the server does not have limits nothing and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import PurePath
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.concurrency.asyncio import concurrency
+from prefect.exceptions import ObjectAlreadyExists
+
+from flows.local_engine import current_engine
+from parallel_workers.identity import slugify
+from parallel_workers.spec import TaskOrder
+
+PUSH = "parallel-workers:git-push"
+FORGE_WRITES = "parallel-workers:github-writes"
+_WORK = "parallel-workers:work:"
+_AGENT = "parallel-workers:agent:"
+_LEASE_SECONDS = 90.0
+"""A machine that vanishes gives its slots back after so long; Prefect renews the lease while we live."""
+
+
+def work_limit(project: str) -> str:
+    """The limit of a project's work slots: how many of its agents are at work at once, on all machines together."""
+    return f"{_WORK}{slugify(project)}"
+
+
+def agent_limit(program: str) -> str:
+    """The limit of an agent provider, named by the program that is run (`claude`, `codex` …)."""
+    return f"{_AGENT}{slugify(PurePath(program).name)}"
+
+
+async def ensure_work_limit(client: PrefectClient, project: str, slots: int) -> None:
+    """Make the project's limit of work slots unless there is one; one that is there is the operator's."""
+    wanted = GlobalConcurrencyLimitCreate(name=work_limit(project), limit=slots)
+    try:
+        await client.create_global_concurrency_limit(wanted)
+    except ObjectAlreadyExists:
+        return
+
+
+async def read_limits(client: PrefectClient) -> frozenset[str]:
+    """The names of all global concurrency limits of the server that are ours."""
+    names: set[str] = set()
+    offset = 0
+    while page := await client.read_global_concurrency_limits(limit=200, offset=offset):
+        names.update(limit.name for limit in page if limit.name.startswith("parallel-workers:"))
+        offset += len(page)
+    return frozenset(names)
+
+
+@asynccontextmanager
+async def work_slot(order: TaskOrder) -> AsyncIterator[None]:
+    """Hold one of the project's work slots and one of the agent provider's, as far as there are such limits."""
+    async with _held(work_limit(order.project), agent_limit(order.agent.command[0])):
+        yield
+
+
+@asynccontextmanager
+async def push_slot() -> AsyncIterator[None]:
+    """Hold a slot for a push."""
+    async with _held(PUSH):
+        yield
+
+
+@asynccontextmanager
+async def forge_write_slot() -> AsyncIterator[None]:
+    """Hold a slot for a call that changes something on the forge."""
+    async with _held(FORGE_WRITES):
+        yield
+
+
+@asynccontextmanager
+async def _held(*names: str) -> AsyncIterator[None]:
+    known = await current_engine().limits(read_limits)
+    wanted = sorted(known.intersection(names))
+    if not wanted:
+        yield
+        return
+    async with concurrency(wanted, occupy=1, lease_duration=_LEASE_SECONDS):
+        yield

@@ -1,0 +1,45 @@
+"""Runs that a Prefect worker took and never began: it was killed, or its machine failed, in between.
+
+A run that has begun sends heartbeats, and an automation of `up` notices when they stop; others send none.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from loguru import logger
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Scheduled
+
+from flows.flow_names import PRODUCT_TAG
+
+PATIENCE = timedelta(minutes=3)
+"""Starting a process, or a container whose image is there, takes less."""
+
+
+async def reschedule_stranded(client: PrefectClient, *, patience: timedelta = PATIENCE) -> list[FlowRun]:
+    """Schedule again what has been pending for longer than `patience`; those runs, as they were."""
+    pending = await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[PRODUCT_TAG]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING])),
+        )
+    )
+    before = datetime.now(UTC) - patience
+    stranded = [
+        run
+        for run in pending
+        if run.deployment_id is not None and run.state is not None and run.state.timestamp < before
+    ]
+    for run in stranded:
+        logger.warning("{} was taken by a Prefect worker and never begun; it is scheduled again", run.name)
+        again: State[object] = Scheduled(message="the Prefect worker that took it never began it")
+        await client.set_flow_run_state(run.id, again, force=True)
+    return stranded

@@ -1,0 +1,113 @@
+"""A batch under deployments: while everybody waits for a person, there is no process that waits."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Git
+from tests.e2e.hosted import Hosted
+from tests.e2e.product import write_batch
+
+TASKS = 4
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[Hosted]:
+    """Server, Prefect worker and watcher; afterwards no process of them may be left."""
+    hosted = Hosted(tmp_path)
+    try:
+        yield hosted
+    finally:
+        hosted.down()
+    assert hosted.programs() == []
+
+
+@pytest.mark.timeout(600)
+def test_a_batch_waits_without_a_process_and_goes_on_when_a_person_merges(
+    hosted: Hosted, make_repository: Callable[..., Path], tmp_path: Path, git: Git
+) -> None:
+    repository = make_repository("shop", bare_remote=True)
+    names = [f"TASK-{number}" for number in range(1, TASKS + 1)]
+    tasks = [{"id": name} for name in names] + [{"id": "LAST", "dependencies": ["TASK-1"]}]
+    spec = write_batch(tmp_path / "shop.yml", repository, tasks, merge="manual", max_workers=3)
+    started = hosted.prefect("deployment", "run", "run-batch/run-batch", "--param", f"spec={spec}")
+    assert started.exit_code == 0, started.stderr
+    (batch,) = (run["id"] for run in hosted.api("POST", "/flow_runs/filter", {}) if run["parameters"].get("spec"))
+
+    hosted.wait_for_run(batch, ("PAUSED", "WAITING"))
+    workers = hosted.wait_for_states(dict.fromkeys(names, "PR_OPEN"))
+    assert "waits for a person to merge pull request" in workers["TASK-1"]["reason"]
+    assert hosted.programs() == ["deployments.server_process", *["deployments.standing_process"] * 2]
+    assert "4 pull requests wait to be merged" in hosted.api("GET", f"/flow_runs/{batch}")["state"]["message"]
+
+    numbers = [int(workers[name]["pr_number"]) for name in names]
+    random.Random(7).shuffle(numbers)  # noqa: S311 - the same order each time
+    hosted.merge(repository, numbers)
+    send_event(hosted)
+    hosted.wait_for_states({**dict.fromkeys(names, "MERGED"), "LAST": "PR_OPEN"})
+    hosted.wait_for_run(batch, ("PAUSED", "WAITING"))
+    last = hosted.workers()["LAST"]
+    assert git(repository, "show", f"{last['branch']}:TASK-1.txt"), "it begins from what it depends on"
+
+    hosted.merge(repository, [int(last["pr_number"])])
+    hosted.wait_for_run(batch, ("COMPLETED", "Completed"))
+    assert git(repository, "branch", "--list", "feature/*") == ""
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+    states = [each["name"] for each in hosted.api("GET", f"/flow_run_states/?flow_run_id={last['flow_run_id']}")]
+    assert [name for name in states if name in {"NEEDS_INIT", "WORKING", "PR_OPEN", "MERGED"}] == [
+        *("NEEDS_INIT", "WORKING", "PR_OPEN", "PR_OPEN"),  # once in its process, once without
+        *("PR_OPEN", "MERGED"),
+    ]
+
+
+def send_event(hosted: Hosted) -> None:
+    """What CI sends when a pull request was closed."""
+    hosted.api(
+        "POST",
+        "/events",
+        [
+            {
+                "event": "parallel-workers.pull-request.closed",
+                "occurred": datetime.now(UTC).isoformat(),
+                "id": str(uuid.uuid4()),
+                "resource": {"prefect.resource.id": "parallel-workers.repository.shop"},
+            }
+        ],
+    )
+
+
+@pytest.mark.timeout(600)
+def test_what_a_person_with_only_the_api_does(
+    hosted: Hosted, make_repository: Callable[..., Path], tmp_path: Path, git: Git
+) -> None:
+    repository, flag = make_repository("shop"), tmp_path / "now it works"
+    before = git(repository, "for-each-ref")
+    broken = f"project: shop\nrepository: {repository}\ntasks:\n  - {{id: A, descripton: x}}\n"
+    refused = hosted.start("run-batch", {"spec": broken})
+    hosted.wait_for_run(refused, ("FAILED", "Failed"))
+    said = hosted.api("GET", f"/flow_runs/{refused}")["state"]["message"]
+    assert "Nothing was begun" in said
+    assert "pasted YAML:4: task 'A': unknown key 'descripton' (did you mean 'description'?)" in said
+    assert git(repository, "for-each-ref") == before
+
+    tasks = [{"id": "SLOW", "shell": "sleep 300"}, {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}]
+    text = write_batch(tmp_path / "b.yml", repository, tasks, merge="auto").read_text()
+    batch = hosted.start("run-batch", {"spec": text, "max_workers": 2})
+    workers = hosted.wait_for_states({"SLOW": "WORKING", "FAILS": "UNKNOWN"})
+    hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
+
+    flag.touch()
+    assert hosted.prefect("flow-run", "retry", workers["FAILS"]["flow_run_id"]).exit_code == 0
+    assert hosted.prefect("flow-run", "cancel", workers["SLOW"]["flow_run_id"]).exit_code == 0
+    hosted.wait_for_run(workers["SLOW"]["flow_run_id"], ("CANCELLED", "Cancelled"))
+    hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("COMPLETED", "MERGED"))
+    hosted.wait_for_run(batch, ("FAILED", "Failed"))
+    assert not [line for process in hosted.processes() for line in process.cmdline() if "sleep 300" in line]
+    assert git(repository, "show", "main:f.txt") == "x"
+    assert Path(workers["SLOW"]["worktree"].replace("~", str(hosted.home))).is_dir(), "its work is kept"
