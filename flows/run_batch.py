@@ -12,11 +12,11 @@ from prefect.context import AsyncClientContext
 from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.artifacts import publish_table
 from flows.batch_deployed import BatchDeployed, cancel_workers
 from flows.batch_files import batch_text, read_spec
 from flows.batch_here import BatchHere
 from flows.batch_orders import BatchParameters, prepare_orders
+from flows.batch_report import publish_batch
 from flows.batch_wakening import WAITING
 from flows.cancellation import heed_cancellation
 from flows.events import batch_event
@@ -156,7 +156,7 @@ async def _run_deployed(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> Stat
 
 
 async def _end(label: str, batch: BatchSpec, outcome: BatchOutcome, stopping: str) -> State[object]:
-    await publish_table(outcome)
+    await publish_batch(label, batch, outcome)
     done = sum(task.result in {"merged", "no_change"} for task in outcome.tasks)
     said = f"{done} of {len(outcome.tasks)} tasks done"
     if stopping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from parallel_workers.pull_requests import PullRequest
+from parallel_workers.change_report import commit_list, diff_stat, gate_table
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
 
@@ -60,32 +60,20 @@ def pull_request_body(order: TaskOrder, work: WorkReport) -> str:
 
 
 def _what_changed(work: WorkReport) -> str:
-    commits = "\n".join(f"- `{commit.sha[:9]}` {commit.subject}" for commit in work.commits)
-    gates = "\n".join(f"- {gate.name}: passed in {gate.seconds:.1f} s" for gate in work.gates)
-    gate_section = f"\n## Gates\n{gates}\n" if gates else ""
-    return f"## Commits\n{commits}\n\n## Changes\n```\n{work.diff_stat.strip()}\n```\n{gate_section}"
-
-
-def worker_report(order: TaskOrder, work: WorkReport, pull_request: PullRequest | None) -> str:
-    """The Markdown report kept as an artifact of the worker's flow run."""
-    result = f"No change needed: {work.no_change_reason}"
-    if pull_request is not None:
-        result = f"[#{pull_request.number}]({pull_request.url}) {pull_request.title}"
-    return (
-        f"# {order.task.id}: {headline(order.task)}\n\n"
-        f"{result}\n\n"
-        f"| agent | rounds | time | CPU | peak memory | lines of output |\n|---|---|---|---|---|---|\n"
-        f"| {order.task.agent} | {work.rounds} | {work.agent_seconds:.1f} s | {work.cpu_seconds:.1f} s "
-        f"| {work.peak_memory_bytes / 2**20:.0f} MiB | {work.output_lines} |\n\n"
-        f"{_what_changed(work) if work.commits else ''}\n"
-        f"## Look at it\n```\ngit -C {shlex.quote(order.repository)} "
-        f"log -p {work.base_sha[:12]}..{work.head_sha[:12]}\n```\n"
-    )
+    sections = (("Commits", commit_list(work)), ("Changes", diff_stat(work)), ("Gates", gate_table(work)))
+    return "\n".join(f"## {title}\n{text}\n" for title, text in sections if text)
 
 
 def merged(order: TaskOrder, number: int, sha: str | None) -> str:
     """State message of a worker that is done."""
     return f"#{number} is merged into {order.base_branch}" + (f" as {sha[:9]}" if sha else "")
+
+
+def overdue(order: TaskOrder, number: int) -> str:
+    """Why a worker whose pull request nobody merged is given up."""
+    days = order.review_timeout / 86400
+    span = f"{days:g} days" if days >= 1 else f"{order.review_timeout:g} s"
+    return f"nobody merged #{number} within {span} (review_timeout); its work is kept in #{number}"
 
 
 def closed_before(order: TaskOrder, number: int) -> str:
