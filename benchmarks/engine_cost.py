@@ -36,7 +36,7 @@ def measure(options: Options) -> Measurement:
     """Floor and product take turns, so that a machine that slows down slows both."""
     rounds: list[_Round] = []
     with fresh_product() as product:
-        product.call("up")
+        product.call("up", "--server-only")
         _run_round(product, "warm-up", 2, options.in_flight)
         for repeat in range(max(options.repeats(size) for size in options.sizes)):
             due = [size for size in options.sizes if repeat < options.repeats(size)]

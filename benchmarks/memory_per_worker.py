@@ -35,7 +35,7 @@ def measure(_options: Options) -> Measurement:
     standings = []
     for workers in (_FEW, _MANY):
         with fresh_product() as product:
-            product.call("up")
+            product.call("up", "--server-only")
             standings.append(_stand(product, workers))
     few, many = standings
     figures = (

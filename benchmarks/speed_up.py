@@ -67,7 +67,7 @@ def measure(options: Options) -> Measurement:
 
 
 def _warm_up(product: Product) -> None:
-    product.call("up")
+    product.call("up", "--server-only")
     repository = make_repository(product.folder / "warm-up")
     product.run_batch(write_batch(product.folder / "warm-up.yml", repository, no_op_tasks(1), 1))
 

@@ -9,7 +9,6 @@ import gc
 import os
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _SHUTDOWN_SECONDS = 3
-_LOG_LOOK_SECONDS = 60
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,7 +77,6 @@ def serve(folder: Path, listener: socket.socket) -> None:
             remove_record(folder, os.getpid())
             await super().shutdown(sockets)
 
-    threading.Thread(target=_keep_log_bounded, args=(folder,), daemon=True).start()
     AnnouncingServer(
         uvicorn.Config(
             application,
@@ -99,12 +96,6 @@ def show_pull_requests(application: FastAPI, pages: Path) -> None:
     pages.mkdir(parents=True, exist_ok=True)
     # First, because Prefect's UI answers every path that nobody before it takes.
     application.router.routes.insert(0, Mount("/pulls", StaticFiles(directory=pages), name="pulls"))
-
-
-def _keep_log_bounded(folder: Path) -> None:
-    pause = threading.Event()
-    while not pause.wait(_LOG_LOOK_SECONDS):
-        server_log.trim(folder)
 
 
 if __name__ == "__main__":

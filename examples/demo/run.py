@@ -103,7 +103,7 @@ def _forget_workers_of(folder: Path) -> None:
         return
     batch = load_batch(BATCH_FILE)
     ours = {worker_id(str(folder), f"{batch.project}/{batch.name}", task.id) for task in batch.tasks}
-    _ask("up")
+    _ask("up", "--server-only")
     known = ours & {worker["worker_id"] for worker in json.loads(_ask("list", "--json"))}
     if known:
         print(f"Forgetting what was done in a repository that is gone: {folder}", flush=True)

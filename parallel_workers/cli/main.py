@@ -49,8 +49,12 @@ SECTIONS = (
     Section(
         "Server and shell",
         (
-            Verb("up", f"{_HERE}.server_commands:up", "Start the embedded Prefect server and print its address."),
-            Verb("down", f"{_HERE}.server_commands:down", "Stop the embedded Prefect server."),
+            Verb(
+                "up",
+                f"{_HERE}.server_commands:up",
+                "Start server, Prefect worker and watcher.",
+            ),
+            Verb("down", f"{_HERE}.server_commands:down", "Stop what `up` has started on this machine."),
             Verb("completion", f"{_HERE}.completion_command:completion", "Print the completion script of a shell."),
         ),
     ),

@@ -22,7 +22,7 @@ def ask(product: Product, question: Callable[[PrefectClient], Awaitable[T]]) -> 
     assert os.environ["PREFECT_HOME"]
     from prefect.client.orchestration import PrefectClient
 
-    address = product.call("up").stdout.strip()
+    address = product.call("up", "--server-only").stdout.strip()
 
     async def answer() -> T:
         async with PrefectClient(f"{address}/api") as client:

@@ -66,7 +66,7 @@ def test_a_second_signal_leaves_at_once_and_leaves_no_agent(
     assert "Leaving at once" in ended.stderr
     assert ended.stdout == ""
     wait_until(lambda: is_gone(pid), "the agent has ended", 10)
-    assert product.call("up", "--json").data["started"] is False  # the server went on
+    assert product.call("up", "--server-only", "--json").data["started"] is False  # the server went on
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(

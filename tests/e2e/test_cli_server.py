@@ -14,6 +14,9 @@ from tests.e2e.product import Ended, Product
 
 Call = Callable[..., Ended]
 
+STOPPED = {"stopped": True, "watcher": False, "prefect_worker": False}
+"""What `down --json` says when only the server ran."""
+
 
 @pytest.fixture
 def fresh(product: Product, tmp_path: Path) -> Iterator[Call]:
@@ -27,14 +30,15 @@ def fresh(product: Product, tmp_path: Path) -> Iterator[Call]:
 
 
 def test_up_starts_once_and_down_stops(fresh: Call) -> None:
-    started = fresh("up", "--json").data
+    started = fresh("up", "--server-only", "--json").data
+    assert set(started) == {"api_url", "ui_url", "started", "pid"}
     assert started["started"] is True
     assert is_healthy(started["ui_url"])
-    again = fresh("up")
+    again = fresh("up", "--server-only")
     assert (again.exit_code, again.stdout) == (0, f"{started['ui_url']}\n")
     assert fresh("list", "--json").data == []
-    assert fresh("down", "--json").data == {"stopped": True}
-    assert fresh("down", "--json").data == {"stopped": False}
+    assert fresh("down", "--json").data == STOPPED
+    assert fresh("down", "--json").data == {**STOPPED, "stopped": False}
 
 
 def test_verbs_that_only_look_start_no_server(fresh: Call, tmp_path: Path) -> None:
@@ -66,7 +70,7 @@ def test_a_configured_server_that_is_dead_is_named(fresh: Call, tmp_path: Path, 
 
 
 def test_down_refuses_while_an_engine_runs_workers(fresh: Call, tmp_path: Path) -> None:
-    url = fresh("up", "--json").data["ui_url"]
+    url = fresh("up", "--server-only", "--json").data["ui_url"]
     locks = tmp_path / "data" / "locks"
     locks.mkdir(exist_ok=True)
     (locks / "worker-dead0000.lock").touch()  # what an engine leaves that has ended
@@ -77,13 +81,13 @@ def test_down_refuses_while_an_engine_runs_workers(fresh: Call, tmp_path: Path) 
             assert part in refused.stderr
         assert "worker-dead0000" not in refused.stderr
         assert is_healthy(url)
-        assert fresh("down", "--force", "--json").data == {"stopped": True}
+        assert fresh("down", "--force", "--json").data == STOPPED
     assert not is_healthy(url)
 
 
 def test_down_asks_for_no_force_when_nobody_is_at_work(fresh: Call, tmp_path: Path) -> None:
-    fresh("up")
+    fresh("up", "--server-only")
     locks = tmp_path / "data" / "locks"
     locks.mkdir(exist_ok=True)
     (locks / "worker-dead0000.lock").touch()
-    assert fresh("down", "--json").data == {"stopped": True}
+    assert fresh("down", "--json").data == STOPPED
