@@ -25,9 +25,9 @@ def up(*, server_only: bool, poll_interval: float, print_only: bool, as_json: bo
 
     The address that it prints is the UI's. Deployments, limits and automations are registered on the server, and a
     Prefect worker and the watcher of pull requests are started on this machine. What runs already is left as it is,
-    and what is missing is started: run it again after a restart of the machine, or to bring deployments and notifications up to
-    date. With PREFECT_API_URL or a Prefect profile that names a server, that one is used, and only Prefect worker and
-    watcher are started here; exit code 1 when it does not answer.
+    and what is missing is started: run it again after a restart of the machine, or to bring deployments and
+    notifications up to date. With PREFECT_API_URL or a Prefect profile that names a server, that one is used, and only
+    Prefect worker and watcher are started here; exit code 1 when it does not answer.
     """
     from parallel_workers.cli import hosting_up
 
