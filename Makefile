@@ -1,7 +1,7 @@
 # Everything a contributor runs. `make help` lists it. Needs git, make and Python 3.11 or newer with its venv module.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock schema empty-database clean install install-dev venv git
+.PHONY: help demo test test-programs lint bench lock schema empty-database clean install install-dev venv git
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
@@ -22,7 +22,7 @@ help: ## this list
 demo: install ## install, then carry out examples/demo/tasks.yml and show what came of it
 	@$(PYTHON) examples/demo/run.py
 
-test: install-dev ## install with the development tools, then run the tests
+test: install-dev test-programs ## install with the development tools, then run the tests
 	$(PYTHON) -m pytest -n 2
 
 lint: install-dev ## style, types and import contracts
@@ -91,3 +91,11 @@ git:
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends git >/dev/null; } || { \
 		echo 'git is needed' >&2; exit 1; }
+
+# What some tests call. Tests without theirs are skipped; root on Debian gets them here, with no service started.
+TEST_PACKAGES := git curl jq
+test-programs:
+	@{ command -v git && command -v curl && command -v jq; } >/dev/null 2>&1 || \
+		[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) >/dev/null; } || \
+		echo 'not all of $(TEST_PACKAGES) could be installed; some tests will be skipped' >&2

@@ -24,7 +24,10 @@ async def register_automation(client: PrefectClient, wanted: AutomationCore) -> 
     existing = found[0]
     if _content(existing) == _content(wanted):
         return "unchanged"
-    await client.update_automation(existing.id, wanted.model_copy(update={"enabled": existing.enabled}))
+    # The client sends only what was set, and an action without its `type`, which is a default, does nothing.
+    content = wanted.model_dump(mode="json", exclude={"owner_resource"})
+    whole = AutomationCore.model_validate(content | {"enabled": existing.enabled})
+    await client.update_automation(existing.id, whole)
     return "updated"
 
 

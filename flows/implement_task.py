@@ -22,7 +22,7 @@ from flows.limits import forge_write_slot, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.steps import step
 from flows.suspension import suspended_state
-from flows.taken_up_again import find_reviewed, is_still_there
+from flows.taken_up_again import find_pushed, find_reviewed, is_still_there, record_work
 from flows.wiring import open_workplace
 from flows.worker_states import enter_state, prefect_state, record_facts
 from flows.worker_turn import take_turn
@@ -83,6 +83,7 @@ async def _implement(order: TaskOrder) -> State[object]:
             done = await work(order, worktree.base_sha, again=done.head_sha)
         if done.no_change_reason is not None:
             return await _end_without_change(order, done)
+        await record_work(done)
         pull_request = await pr(order, done)
     await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
     wakened = await merge_wait(order, pull_request)
@@ -92,8 +93,12 @@ async def _implement(order: TaskOrder) -> State[object]:
 
 
 def _work_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """What a result of `work` is kept under: this flow run, and whatever the agent can see of the order."""
-    seen = work_fingerprint(parameters["order"], parameters["base_sha"], parameters["again"])
+    """What a result of `work` is kept under: this flow run, and whatever the agent can see of the order.
+
+    Where the worktree is does not count: it is elsewhere on each machine.
+    """
+    order = parameters["order"].model_copy(update={"worktree": ""})
+    seen = work_fingerprint(order, parameters["base_sha"], parameters["again"])
     return f"{context.task_run.flow_run_id}-{seen}"
 
 
@@ -102,7 +107,10 @@ async def spawn(order: TaskOrder) -> EnsuredWorktree:
     """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
     git = open_workplace(order.repository).git
     base_sha = await asyncio.to_thread(git.fetch_base, order.base_branch)
-    worktree = await asyncio.to_thread(git.ensure_worktree, _plan(order, base_sha))
+    pushed = await find_pushed(order)
+    worktree = await asyncio.to_thread(git.ensure_worktree, _plan(order, pushed.head_sha if pushed else base_sha))
+    if pushed:
+        worktree = worktree._replace(base_sha=pushed.base_sha)
     if order.setup:
         async with bench_for(order, get_run_logger()) as bench:
             await bench.in_thread(run_setup, order)

@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from prefect.context import FlowRunContext
 
 from flows.flow_names import LABEL_PREFIX
 from flows.suspension import deployed_run
 from flows.wiring import open_workplace
+from flows.worker_states import record_facts
 from parallel_workers import messages
 from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, GoOnWaiting, LeaveClosed, decide_reclaim
-from parallel_workers.errors import ForgeError
+from parallel_workers.errors import BaseBranchError, ForgeError
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work_report import WorkReport
+
+
+class PushedWork(NamedTuple):
+    """Finished work on the remote's branch: where it began, and its last commit."""
+
+    base_sha: str
+    head_sha: str
+
+
+async def record_work(done: WorkReport) -> None:
+    """Write down what is about to be pushed: who takes the run up, maybe on another machine, knows it for ours."""
+    if deployed_run() is not None:
+        await record_facts(base_sha=done.base_sha, work_sha=done.head_sha)
+
+
+async def find_pushed(order: TaskOrder) -> PushedWork | None:
+    """What an earlier process of this run has pushed, when the remote's branch still is exactly that; brought here."""
+    run = deployed_run()
+    if run is None:
+        return None
+    facts = (str(run.labels.get(f"{LABEL_PREFIX}{name}", "")) for name in ("base_sha", "work_sha"))
+    recorded = PushedWork(*facts)
+    if not recorded.head_sha:
+        return None
+    try:
+        there = await asyncio.to_thread(open_workplace(order.repository).git.fetch_base, order.branch)
+    except BaseBranchError:
+        return None
+    return recorded if there == recorded.head_sha else None
 
 
 async def find_reviewed(order: TaskOrder) -> PullRequest | None:

@@ -10,9 +10,11 @@ import contextvars
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import httpx
 from loguru import logger
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import PrefectException
 from pydantic import ValidationError
 
 from flows.batch_wakening import wake_batches
@@ -63,8 +65,11 @@ async def watch(
     async with Alarm() as alarm:
         while not stop.is_set():
             alarm.clear()
-            await look_once(project, stop)
-            on_look(tuple(to_record(run) for run in await waiting_runs(project)))
+            try:
+                await look_once(project, stop)
+                on_look(tuple(to_record(run) for run in await waiting_runs(project)))
+            except (httpx.HTTPError, OSError, PrefectException) as error:
+                logger.warning("could not look; trying again: {}", error or type(error).__name__)
             done += 1
             if max_iterations is not None and done >= max_iterations:
                 return

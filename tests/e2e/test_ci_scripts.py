@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,9 @@ from deployments.embedded_server import ServerAddress, begin_server, stop_server
 from parallel_workers.locations import DataFolder
 from tests.e2e.ci_steps import Action, Job, action, fenced_blocks, script_lines, workflow_step
 
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("jq")), reason="curl and jq are not installed; `make test` does, as root"
+)
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "admin:o'p\"en $(sesame)"
 NASTY = """project: 'odd "one"'

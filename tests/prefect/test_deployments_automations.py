@@ -115,7 +115,8 @@ async def test_a_failed_batch_and_a_worker_in_need_are_told(notified: Inbox, cli
     resource = {"prefect.resource.id": f"parallel-workers.worker.{worker}", "prefect.resource.name": worker}
     emit_event(f"{WORKER_EVENT}needs_human", resource=resource, payload={"reason": "closed without a merge"})
     told = await receive(notified, worker)
-    assert told == {"subject": f"A worker needs a human: {worker}", "body": f"{worker}: closed without a merge"}
+    assert told["subject"] == f"A worker needs a human: {worker}"
+    assert told["body"].splitlines()[0] == f"{worker}: closed without a merge"
 
     crash = await make_run(client, IMPLEMENT_TASK, f"unexpected {worker}")
     message = "Flow run encountered an exception: KeyError: 'x'"

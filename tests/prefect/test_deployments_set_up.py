@@ -86,5 +86,6 @@ async def test_an_automation_is_updated_by_name_and_stays_switched_off(client: P
     (after,) = await client.read_automations_by_name(ZOMBIE_RUN)
     assert (after.id, after.enabled) == (zombie.id, False)
     assert after.description != "old words"
+    assert [action.type for action in after.actions] == ["suspend-flow-run"]
     assert after.trigger.within == SILENCE  # type: ignore[union-attr]
     await client.resume_automation(zombie.id)
