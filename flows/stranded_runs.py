@@ -12,6 +12,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
@@ -19,7 +20,9 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Scheduled
 
 from flows.flow_names import PRODUCT_TAG
+from flows.suspension import wake
 
+_BY_AUTOMATION = "Suspended by Automation"
 PATIENCE = timedelta(minutes=3)
 """Starting a process, or a container whose image is there, takes less."""
 
@@ -43,3 +46,19 @@ async def reschedule_stranded(client: PrefectClient, *, patience: timedelta = PA
         again: State[object] = Scheduled(message="the Prefect worker that took it never began it")
         await client.set_flow_run_state(run.id, again, force=True)
     return stranded
+
+
+async def resume_suspended(client: PrefectClient) -> list[FlowRun]:
+    """Wake the runs that an automation has suspended because they fell silent; those runs, as they were.
+
+    Another automation does it as soon as it hears of it; after a restart of the embedded server that takes a quarter of
+    an hour, because Prefect keeps the order of events in memory.
+    """
+    suspended = await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[PRODUCT_TAG]),
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
+        )
+    )
+    silent = [run for run in suspended if run.state and (run.state.message or "").startswith(_BY_AUTOMATION)]
+    return [run for run in silent if await wake(client, run.id)]

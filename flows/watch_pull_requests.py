@@ -22,7 +22,7 @@ from flows.flow_names import WATCH_PULL_REQUESTS
 from flows.local_engine import LocalEngine, use_engine
 from flows.prefect_clients import prefect_client
 from flows.pull_request_events import Alarm
-from flows.stranded_runs import reschedule_stranded
+from flows.stranded_runs import reschedule_stranded, resume_suspended
 from flows.suspension import wake
 from flows.wiring import open_workplace
 from flows.worker_lock import is_held
@@ -107,6 +107,7 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
     async with prefect_client() as client:
         await wake_batches(client)
         await reschedule_stranded(client)
+        await resume_suspended(client)
     return outcomes
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.states import Pending
+from prefect.states import Pending, Running, Suspended
 
 from deployments.embedded_server import ServerAddress
 from flows.flow_names import PRODUCT_TAG
-from flows.stranded_runs import reschedule_stranded
+from flows.stranded_runs import reschedule_stranded, resume_suspended
 
 
 @flow(name="stranded-sample")
@@ -32,3 +32,21 @@ async def test_only_what_nobody_begins_is_scheduled_again(prefect_server: Server
     assert not {run.id for run in young} & {deployed.id, here.id}
     assert deployed.id in {run.id for run in stranded}
     assert [state.type.value for state in after if state] == ["SCHEDULED", "PENDING"]
+
+
+async def test_what_an_automation_suspended_is_resumed_and_what_a_person_suspended_is_not(
+    prefect_server: ServerAddress,
+) -> None:
+    async with get_client() as client:
+        deployment = await client.create_deployment(await client.create_flow(sample), "suspended-sample")
+        runs = []
+        for message in ("Suspended by Automation x", "I want to think"):
+            run = await client.create_flow_run_from_deployment(deployment, tags=[PRODUCT_TAG])
+            await client.set_flow_run_state(run.id, Running(), force=True)
+            await client.set_flow_run_state(run.id, Suspended(message=message, timeout_seconds=60))
+            runs.append(run.id)
+        resumed = {run.id for run in await resume_suspended(client)}
+        after = [(await client.read_flow_run(run)).state for run in runs]
+        await client.delete_deployment(deployment)
+    assert resumed & set(runs) == {runs[0]}
+    assert [state.type.value for state in after if state] == ["SCHEDULED", "PAUSED"]
