@@ -93,9 +93,9 @@ git:
 		echo 'git is needed' >&2; exit 1; }
 
 # What some tests call. Tests without theirs are skipped; root on Debian gets them here, with no service started.
-TEST_PACKAGES := git curl jq
+TEST_PACKAGES := git curl jq chromium
 test-programs:
-	@{ command -v git && command -v curl && command -v jq; } >/dev/null 2>&1 || \
+	@{ command -v git && command -v curl && command -v jq && command -v chromium; } >/dev/null 2>&1 || \
 		[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
 		apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) >/dev/null; } || \
 		echo 'not all of $(TEST_PACKAGES) could be installed; some tests will be skipped' >&2
