@@ -49,7 +49,8 @@ def zombie_run(silence: timedelta = SILENCE) -> AutomationCore:
         name=ZOMBIE_RUN,
         description="The process of a run has vanished: its machine failed, or it was killed with its Prefect worker.",
         trigger=EventTrigger(
-            after={_HEARTBEAT},
+            # One that is killed at once has sent no heartbeat.
+            after={_HEARTBEAT, f"{_RUN}Running"},
             expect={_HEARTBEAT, *(f"{_RUN}{name}" for name in _NO_PROCESS_NEEDED)},
             match=ResourceSpecification(_ANY_RUN),
             # Runs of the command line have no deployment: no Prefect worker could take them up.

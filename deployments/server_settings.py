@@ -46,6 +46,8 @@ def prefect_settings(folder: Path, url: str, *, current: bool) -> dict[str, str]
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": first_steps,
         # Its memo would skip the registration that a database from elsewhere may need.
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+        # Slots are counted in the database; with leases in memory those that are held at a restart never come back.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_COLORS": "false",
     }

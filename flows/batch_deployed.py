@@ -18,13 +18,15 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Scheduled
 
-from flows.batch_wakening import BATCH_LABEL, BATCH_RUN_LABEL, ENDED_LABEL, count_ended
+from flows.batch_wakening import BATCH_LABEL, BATCH_RUN_LABEL, ENDED_LABEL, PROJECT_LABEL, count_ended
+from flows.events import batch_event
 from flows.flow_names import IMPLEMENT_TASK, LABEL_PREFIX, PRODUCT_TAG, deployment_of
 from flows.limits import ensure_work_limit
 from flows.prefect_clients import prefect_client
 from flows.suspension import deployed_run
 from flows.worker_runs import outcome_of
 from flows.worker_states import labels_of, read_runs, tags_of, to_record, worker_state
+from parallel_workers import messages
 from parallel_workers.decisions.scheduling import Schedule, decide_schedule
 from parallel_workers.errors import UsageError
 from parallel_workers.lifecycle import WorkerState
@@ -54,7 +56,7 @@ class BatchDeployed:
         """For the batch run this is called in.
 
         Raises:
-            UsageError: the server has no deployment of implement-task.
+            UsageError: the server has no deployment of implement-task, or a foreground run left workers unfinished.
         """
         run = deployed_run()
         assert run is not None  # noqa: S101 - only deployed runs come here
@@ -67,13 +69,29 @@ class BatchDeployed:
         await ensure_work_limit(client, batch.project, batch.max_workers)
         self = cls(client, batch, orders, deployment.id, run)
         self._begun_at = await self._last_begun()
+        await self._refuse_foreign()
         await self._say_what_it_is()
         return self
 
     async def _say_what_it_is(self) -> None:
-        tags = {*self._run.tags, PRODUCT_TAG, f"project:{self._batch.project}"}
-        await self._client.update_flow_run(self._run.id, name=f"batch {self._batch.name}", tags=sorted(tags))
-        await self._client.update_flow_run_labels(self._run.id, {BATCH_LABEL: self._label})
+        """Name and tag the batch run, once: how it is found, and that it has begun, is known from its label then."""
+        if BATCH_LABEL in self._run.labels:
+            return
+        tags = {*self._run.tags, PRODUCT_TAG, f"project:{self._batch.project}", f"batch:{self._label}"}
+        await self._client.update_flow_run(self._run.id, name=f"batch {self._label}", tags=sorted(tags))
+        labels: dict[str, bool | int | float | str] = {BATCH_LABEL: self._label, PROJECT_LABEL: self._batch.project}
+        await self._client.update_flow_run_labels(self._run.id, labels)
+        batch_event(self._label, self._batch.project, "started", f"{len(self._orders)} tasks")
+
+    async def _refuse_foreign(self) -> None:
+        """What a foreground run left unfinished has no deployment, so no Prefect worker could take it up."""
+        left = [
+            to_record(run)
+            for run in (await self._read()).values()
+            if run.deployment_id is None and self._standing(run) not in {TaskProgress.DONE, TaskProgress.IN_REVIEW}
+        ]
+        if left:
+            raise UsageError(messages.begun_in_foreground([(each.task_id, each.worker_id) for each in left]))
 
     @property
     def _label(self) -> str:
@@ -90,18 +108,23 @@ class BatchDeployed:
 
     async def advance(self) -> str:
         """Start what may start and look on while any worker is at work; then what is still waited for, '' when done."""
-        log = get_run_logger()
+        log, told = get_run_logger(), set[str]()
         while True:
             runs = await self._read()
             standing = {task_id: self._standing(runs.get(order.worker)) for task_id, order in self._orders.items()}
             schedule = decide_schedule(self._batch, standing)
+            for task_id, progress in standing.items():
+                if progress in {TaskProgress.DONE, TaskProgress.FAILED} and task_id not in told:
+                    told.add(task_id)
+                    record = to_record(runs[self._orders[task_id].worker])
+                    log.info("%s: %s", task_id, record.reason or record.prefect_state)
             for task_id in schedule.start:
                 log.info("starting %s", task_id)
                 await self._start(self._orders[task_id], runs.get(self._orders[task_id].worker))
             if schedule.finished:
                 return ""
             if not schedule.start and TaskProgress.ACTIVE not in standing.values():
-                ended = count_ended(runs.values(), self._run.id)
+                ended = count_ended(runs.values())
                 await self._client.update_flow_run_labels(self._run.id, {ENDED_LABEL: ended})
                 return self._waiting_for(standing, schedule)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -176,8 +199,10 @@ async def cancel_workers(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
     """Flow hook: a cancelled batch calls off its workers that are at work; those in review go on waiting."""
     if flow_run.deployment_id is None:
         return  # it stopped them itself
+    batch, project = (str(flow_run.labels.get(name, "")) for name in (BATCH_LABEL, PROJECT_LABEL))
+    batch_event(batch, project, "cancelled", state.message or "")
     async with prefect_client() as client:
-        for worker in await read_runs(client):
+        for worker in await read_runs(client, f"batch:{batch}"):
             ours = worker.labels.get(BATCH_RUN_LABEL) == str(flow_run.id)
             if ours and worker.state and not worker.state.is_final() and worker_state(worker) != WorkerState.PR_OPEN:
                 await client.set_flow_run_state(worker.id, Cancelling(message=_CALLED_OFF), force=True)

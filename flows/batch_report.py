@@ -27,6 +27,6 @@ async def publish_batch(label: str, batch: BatchSpec, outcome: BatchOutcome) -> 
             runs = await read_runs(client, f"batch:{label}")
         results = {task.task_id: task.result for task in outcome.tasks}
         entries = await read_timeline(batch.tasks, runs, results=results, since=since)
-        await publish_timeline(f"Timeline of batch {batch.name}", f"batch-{label}-timeline", entries)
+        await publish_timeline(f"Timeline of batch {label}", f"batch-{label}-timeline", entries)
     except (httpx.HTTPError, OSError) as error:
         get_run_logger().warning("the batch's table or timeline could not be published: %s", error)

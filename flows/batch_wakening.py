@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
 import httpx
 from loguru import logger
@@ -16,10 +15,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateName,
+    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.flow_names import LABEL_PREFIX, RUN_BATCH
+from flows.flow_names import LABEL_PREFIX, PRODUCT_TAG, RUN_BATCH
 from flows.prefect_clients import prefect_client
 from flows.suspension import wake
 from flows.worker_states import read_runs
@@ -28,8 +28,10 @@ BATCH_RUN_LABEL = f"{LABEL_PREFIX}batch_run"
 """On a worker's flow run: the id of the deployed batch run that started it last."""
 BATCH_LABEL = f"{LABEL_PREFIX}batch"
 """On a worker's and on a batch's flow run: the batch, as `<project>/<name>`."""
+PROJECT_LABEL = f"{LABEL_PREFIX}project"
+"""On both: the project as the batch file names it."""
 ENDED_LABEL = f"{LABEL_PREFIX}ended"
-"""On a batch's flow run: how many of the workers it started had ended when it last looked."""
+"""On a batch's flow run: how many of its workers had ended when it last looked."""
 WAITING = "WAITING"
 """Name of the state of a batch that waits without a process."""
 
@@ -39,31 +41,33 @@ async def wake_batch(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any])
 
     What fails here is made good by the next look of watch-pull-requests.
     """
-    batch_run = flow_run.labels.get(BATCH_RUN_LABEL)
-    if batch_run is None:
-        return
     try:
         async with prefect_client() as client:
-            await wake(client, UUID(str(batch_run)))
-    except (httpx.HTTPError, OSError, ValueError) as error:
+            for batch in await _waiting_batches(client, [f"batch:{flow_run.labels.get(BATCH_LABEL, '')}"]):
+                await wake(client, batch.id)
+    except (httpx.HTTPError, OSError) as error:
         logger.warning("could not wake the batch of {}: {}", flow_run.name, error)
 
 
-def count_ended(workers: Iterable[FlowRun], batch_run: UUID) -> int:
-    """How many of the workers that a batch run started have ended."""
-    return sum(
-        worker.state is not None and worker.state.is_final() and worker.labels.get(BATCH_RUN_LABEL) == str(batch_run)
-        for worker in workers
-    )
+def count_ended(workers: Iterable[FlowRun]) -> int:
+    """How many of a batch's workers have ended."""
+    return sum(worker.state is not None and worker.state.is_final() for worker in workers)
 
 
 async def wake_batches(client: PrefectClient) -> None:
     """Wake the batches that have missed the end of one of their workers."""
-    waiting = await client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=[RUN_BATCH])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[WAITING]))),
-    )
-    for batch in waiting:
+    for batch in await _waiting_batches(client, []):
         workers = await read_runs(client, f"batch:{batch.labels.get(BATCH_LABEL, '')}")
-        if count_ended(workers, batch.id) > int(str(batch.labels.get(ENDED_LABEL, 0))):
+        if count_ended(workers) > int(str(batch.labels.get(ENDED_LABEL, 0))):
             await wake(client, batch.id)
+
+
+async def _waiting_batches(client: PrefectClient, tags: list[str]) -> list[FlowRun]:
+    """Suspended runs of run-batch with all of these tags: there may be several of one batch."""
+    return await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[RUN_BATCH])),
+        flow_run_filter=FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[PRODUCT_TAG, *tags]),
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[WAITING])),
+        ),
+    )

@@ -140,7 +140,7 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
 async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     """Push the branch and open its pull request, or find the one that is open already."""
     git, forge, _ = open_workplace(order.repository)
-    async with push_slot():
+    async with push_slot(order):
         head_sha = await asyncio.to_thread(git.push_branch, order.branch)
     draft = PullRequestDraft(
         worker=order.worker,
@@ -152,7 +152,7 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         labels=messages.labels(order),
         milestone=order.task.milestone or order.metadata.sprint,
     )
-    async with forge_write_slot():
+    async with forge_write_slot(order):
         pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
     engine = current_engine()
     engine.session(order).pull_request = pull_request
@@ -198,7 +198,7 @@ async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | N
             raise ForgeError(reason)
         case Merge():
             forge = open_workplace(order.repository).forge
-            async with forge_write_slot():
+            async with forge_write_slot(order):
                 attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, order.merge_method)
         case _:
             assert_never(decision)
@@ -231,6 +231,8 @@ async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None
 
 async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> State[object]:
     await clean_up(order, merged, done.base_sha if done else merged.head_sha)
+    if done is not None:
+        await publish_report(order, done, merged)
     reason = messages.merged(order, merged.number, merged.merge_sha)
     worker_event(order, "merged", reason)
     return prefect_state(WorkerState.MERGED, reason)

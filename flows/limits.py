@@ -7,15 +7,17 @@ that the server does not have limits nothing and costs nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import PurePath
 
+from prefect import get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-from prefect.concurrency.asyncio import concurrency
+from prefect.concurrency.asyncio import AcquireConcurrencySlotTimeoutError, concurrency
 from prefect.exceptions import ObjectAlreadyExists
 
 from flows.local_engine import current_engine
+from flows.prefect_clients import prefect_client
 from parallel_workers.identity import slugify
 from parallel_workers.spec import TaskOrder
 
@@ -25,6 +27,8 @@ _WORK = "parallel-workers:work:"
 _AGENT = "parallel-workers:agent:"
 _LEASE_SECONDS = 90.0
 """A machine that vanishes gives its slots back after so long; Prefect renews the lease while we live."""
+_LOOK_SECONDS = 3.0
+"""How often one who waits for a slot looks whether it was told to stop."""
 
 
 def work_limit(project: str) -> str:
@@ -46,43 +50,56 @@ async def ensure_work_limit(client: PrefectClient, project: str, slots: int) -> 
         return
 
 
-async def read_limits(client: PrefectClient) -> frozenset[str]:
+async def read_limits() -> frozenset[str]:
     """The names of all global concurrency limits of the server that are ours."""
     names: set[str] = set()
     offset = 0
-    while page := await client.read_global_concurrency_limits(limit=200, offset=offset):
-        names.update(limit.name for limit in page if limit.name.startswith("parallel-workers:"))
-        offset += len(page)
+    async with prefect_client() as client:
+        while page := await client.read_global_concurrency_limits(limit=200, offset=offset):
+            names.update(limit.name for limit in page if limit.name.startswith("parallel-workers:"))
+            offset += len(page)
     return frozenset(names)
 
 
 @asynccontextmanager
 async def work_slot(order: TaskOrder) -> AsyncIterator[None]:
-    """Hold one of the project's work slots and one of the agent provider's, as far as there are such limits."""
-    async with _held(work_limit(order.project), agent_limit(order.agent.command[0])):
+    """Hold one of the project's work slots and one of the agent provider's, as far as there are such limits.
+
+    Raises:
+        StoppedError: the worker was told to stop while it waited.
+    """
+    async with _held(order, work_limit(order.project), agent_limit(order.agent.command[0])):
         yield
 
 
 @asynccontextmanager
-async def push_slot() -> AsyncIterator[None]:
-    """Hold a slot for a push."""
-    async with _held(PUSH):
+async def push_slot(order: TaskOrder) -> AsyncIterator[None]:
+    """Hold a slot for a push. Raises StoppedError as `work_slot` does."""
+    async with _held(order, PUSH):
         yield
 
 
 @asynccontextmanager
-async def forge_write_slot() -> AsyncIterator[None]:
-    """Hold a slot for a call that changes something on the forge."""
-    async with _held(FORGE_WRITES):
+async def forge_write_slot(order: TaskOrder) -> AsyncIterator[None]:
+    """Hold a slot for a call that changes something on the forge. Raises StoppedError as `work_slot` does."""
+    async with _held(order, FORGE_WRITES):
         yield
 
 
 @asynccontextmanager
-async def _held(*names: str) -> AsyncIterator[None]:
-    known = await current_engine().limits(read_limits)
-    wanted = sorted(known.intersection(names))
-    if not wanted:
-        yield
-        return
-    async with concurrency(wanted, occupy=1, lease_duration=_LEASE_SECONDS):
+async def _held(order: TaskOrder, *names: str) -> AsyncIterator[None]:
+    engine = current_engine()
+    wanted = sorted((await engine.limits(read_limits)).intersection(names))
+    async with AsyncExitStack() as slots:
+        stop, asked = engine.session(order).stop, False
+        while wanted:
+            slot = concurrency(wanted, occupy=1, timeout_seconds=_LOOK_SECONDS, lease_duration=_LEASE_SECONDS)
+            try:
+                await slots.enter_async_context(slot)
+                break
+            except AcquireConcurrencySlotTimeoutError:
+                stop.check()
+            if not asked:
+                asked = True
+                get_run_logger().info("waits for a slot of %s", ", ".join(wanted))
         yield

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import httpx
+from loguru import logger
 from prefect import Flow
-from prefect.client.orchestration import PrefectClient
 
 from blocks.worktree_policy import WorktreePolicy
-from flows.prefect_clients import prefect_client
+from flows.asked_once import AskedOnce
 from flows.pull_request_watch import PullRequestWatch
 from flows.stop_signal import StopSignal
 from flows.suspension import deployed_run
@@ -62,10 +63,14 @@ class WorkerSession:
         self._entering = asyncio.create_task(entering)
 
     async def entered(self) -> None:
-        """Wait until the server knows the last state; raises what telling it raised."""
+        """Wait until the server knows the last state. If it could not be told, the next state, or the end, tells it."""
         telling, self._entering = self._entering, None
-        if telling is not None:
+        if telling is None:
+            return
+        try:
             await telling
+        except (httpx.HTTPError, OSError) as error:
+            logger.warning("the Prefect server could not be told of a state: {}", error or type(error).__name__)
 
 
 class LocalEngine:
@@ -86,15 +91,13 @@ class LocalEngine:
         self.outcome: BatchOutcome | None = None
         self.outer_context: Context | None = None
         self._watches: dict[str, PullRequestWatch] = {}
-        self._prepared: dict[str, asyncio.Future[Any]] = {}
-        self._policies: dict[str | None, asyncio.Task[WorktreePolicy]] = {}
-        self._limits: asyncio.Task[frozenset[str]] | None = None
+        self._prepared: AskedOnce[Any] = AskedOnce()
+        self._policies: AskedOnce[WorktreePolicy] = AskedOnce()
+        self._limits: AskedOnce[frozenset[str]] = AskedOnce()
 
-    async def prepared(self, flow: F, prepare: Callable[[F], Awaitable[F]]) -> F:
+    async def prepared(self, flow: F, prepare: Callable[[F], Coroutine[Any, Any, F]]) -> F:
         """`flow` as `prepare` sets it up, done once for all workers of this engine."""
-        if flow.name not in self._prepared:
-            self._prepared[flow.name] = asyncio.ensure_future(prepare(flow))
-        return cast("F", await self._prepared[flow.name])
+        return cast("F", await self._prepared.get(flow.name, lambda: prepare(flow)))
 
     def session(self, order: TaskOrder) -> WorkerSession:
         """The session of a worker, begun now if there is none."""
@@ -134,20 +137,11 @@ class LocalEngine:
 
     async def policy(self, block: str | None) -> WorktreePolicy:
         """The WorktreePolicy block with this name, read once."""
-        if block not in self._policies:
-            self._policies[block] = asyncio.create_task(WorktreePolicy.load_or_default(block))
-        return await self._policies[block]
+        return await self._policies.get(block, lambda: WorktreePolicy.load_or_default(block))
 
-    async def limits(self, read: Callable[[PrefectClient], Awaitable[frozenset[str]]]) -> frozenset[str]:
+    async def limits(self, read: Callable[[], Coroutine[Any, Any, frozenset[str]]]) -> frozenset[str]:
         """The names of the server's limits that hold for us, asked once; a limit made later holds for the next run."""
-        if self._limits is None:
-            self._limits = asyncio.ensure_future(_with_client(read))
-        return await self._limits
-
-
-async def _with_client(ask: Callable[[PrefectClient], Awaitable[frozenset[str]]]) -> frozenset[str]:
-    async with prefect_client() as client:
-        return await ask(client)
+        return await self._limits.get("limits", read)
 
 
 _current: ContextVar[LocalEngine | None] = ContextVar("local_engine", default=None)

@@ -130,7 +130,10 @@ async def run_batch(  # noqa: PLR0913, PLR0917 - each is a field of the form in 
             raise
         return Failed(message=f"Nothing was begun: {error}")
     if deployed_run() is not None:
-        return await _run_deployed(batch, orders)
+        try:
+            return await _run_deployed(batch, orders)
+        except ParallelWorkersError as error:
+            return Failed(message=str(error))
     return await _run_in_this_process(batch, orders)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flow_engine import run_flow_async
-from prefect.states import Scheduled
+from prefect.states import Pending, Scheduled
 
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.implement_task import implement_task
@@ -24,6 +24,8 @@ from parallel_workers.lifecycle import WorkerState
 from parallel_workers.messages import run_name
 from parallel_workers.progress import TaskOutcome, WorkerRecord
 from parallel_workers.spec import TaskOrder
+
+_WITH_A_PROCESS = frozenset({StateType.RUNNING, StateType.PENDING, StateType.CANCELLING})
 
 
 async def run_worker(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
@@ -47,6 +49,9 @@ async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
         run = await ensure_run(client, order)
         if run.state is not None and run.state.type is StateType.COMPLETED:
             return await _already_done(order, run)
+        if run.deployment_id is not None and run.state is not None and run.state.type in _WITH_A_PROCESS:
+            reason = f"a Prefect worker has it ({run.state.name}); wait for it, or end it: parallel-workers terminate"
+            return TaskOutcome(order.task.id, order.worker, "failed", f"{reason} {order.worker}")
         await _make_runnable(client, order, run)
     return await _run_to_end(engine, order, run)
 
@@ -71,10 +76,17 @@ async def _make_runnable(client: PrefectClient, order: TaskOrder, run: FlowRun) 
         facts = labels_of(order, correlation_id=to_record(run).correlation_id)
         await client.update_flow_run_labels(run.id, dict(facts))
         run.parameters = {"order": now}
-    if run.state is None or run.state.type not in {StateType.PENDING, StateType.SCHEDULED}:
+    if run.state is None or run.state.type not in {StateType.PENDING, _takes_from(run)}:
         again: State[Any] = Scheduled(message="taken up again")
+        if run.deployment_id is not None:
+            again = Pending(message="taken up in the foreground")
         await client.set_flow_run_state(run.id, again, force=True)
         run.state = again
+
+
+def _takes_from(run: FlowRun) -> StateType:
+    """A deployed run must not stay Scheduled: a Prefect worker would take it too."""
+    return StateType.PENDING if run.deployment_id is not None else StateType.SCHEDULED
 
 
 async def _run_to_end(engine: LocalEngine, order: TaskOrder, run: FlowRun) -> TaskOutcome:

@@ -76,6 +76,15 @@ def overdue(order: TaskOrder, number: int) -> str:
     return f"nobody merged #{number} within {span} (review_timeout); its work is kept in #{number}"
 
 
+def begun_in_foreground(workers: Sequence[tuple[str, str]]) -> str:
+    """Why a deployed batch does not begin: `workers` are task and worker ids that a foreground run left."""
+    named = ", ".join(f"{task} ({worker})" for task, worker in workers)
+    return (
+        f"`parallel-workers run` began {named} and has not finished: go on with it, "
+        "or forget them with `parallel-workers state remove WORKER` and start the batch again"
+    )
+
+
 def closed_before(order: TaskOrder, number: int) -> str:
     """Why a worker whose pull request a person closed is not carried on."""
     return (

@@ -46,6 +46,8 @@ def test_a_batch_waits_without_a_process_and_goes_on_when_a_person_merges(
     assert hosted.programs() == ["deployments.server_process", *["deployments.standing_process"] * 2]
     assert "4 pull requests wait to be merged" in hosted.api("GET", f"/flow_runs/{batch}")["state"]["message"]
 
+    second = hosted.start("run-batch", {"spec": str(spec)})
+    hosted.wait_for_run(second, ("PAUSED", "WAITING"))
     numbers = [int(workers[name]["pr_number"]) for name in names]
     random.Random(7).shuffle(numbers)  # noqa: S311 - the same order each time
     hosted.merge(repository, numbers)
@@ -57,6 +59,7 @@ def test_a_batch_waits_without_a_process_and_goes_on_when_a_person_merges(
 
     hosted.merge(repository, [int(last["pr_number"])])
     hosted.wait_for_run(batch, ("COMPLETED", "Completed"))
+    hosted.wait_for_run(second, ("COMPLETED", "Completed"))
     assert git(repository, "branch", "--list", "feature/*") == ""
     assert len(git(repository, "worktree", "list").splitlines()) == 1
     states = [each["name"] for each in hosted.api("GET", f"/flow_run_states/?flow_run_id={last['flow_run_id']}")]
@@ -98,7 +101,7 @@ def test_what_a_person_with_only_the_api_does(
 
     tasks = [{"id": "SLOW", "shell": "sleep 300"}, {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}]
     text = write_batch(tmp_path / "b.yml", repository, tasks, merge="auto").read_text()
-    batch = hosted.start("run-batch", {"spec": text, "max_workers": 2})
+    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 2})
     workers = hosted.wait_for_states({"SLOW": "WORKING", "FAILS": "UNKNOWN"})
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
 
@@ -110,4 +113,12 @@ def test_what_a_person_with_only_the_api_does(
     hosted.wait_for_run(batch, ("FAILED", "Failed"))
     assert not [line for process in hosted.processes() for line in process.cmdline() if "sleep 300" in line]
     assert git(repository, "show", "main:f.txt") == "x"
+
+    left = write_batch(tmp_path / "left.yml", repository, [{"id": "LEFT", "shell": "exit 3"}])
+    assert hosted.run(left).exit_code == 1
+    refused = hosted.start("run-batch", {"spec": str(left)})
+    hosted.wait_for_run(refused, ("FAILED", "Failed"))
+    said = hosted.api("GET", f"/flow_runs/{refused}")["state"]["message"]
+    assert "`parallel-workers run` began LEFT (worker-" in said
+    assert "state remove" in said
     assert Path(workers["SLOW"]["worktree"].replace("~", str(hosted.home))).is_dir(), "its work is kept"

@@ -131,7 +131,7 @@ async def test_a_failed_batch_and_a_worker_in_need_are_told(notified: Inbox, cli
 
 async def test_a_run_that_says_nothing_more_is_scheduled_again(client: PrefectClient) -> None:
     await set_up()
-    silent, waiting, done = [await make_deployed_run(client) for _ in range(3)]
+    silent, waiting, done, killed_at_once = [await make_deployed_run(client) for _ in range(4)]
     await client.set_flow_run_state(waiting.id, Paused(name="PR_OPEN"), force=True)
     await client.set_flow_run_state(done.id, Completed(name="MERGED"), force=True)
     quick = zombie_run(timedelta(seconds=10)).model_copy(update={"name": f"zombie {uuid.uuid4()}"})
@@ -141,17 +141,23 @@ async def test_a_run_that_says_nothing_more_is_scheduled_again(client: PrefectCl
         await asyncio.sleep(2)  # until the server's triggers know of it
         for run in (waiting, done, silent):
             _emit(run, "heartbeat")  # for two of them late: their states are there already
+        _emit(killed_at_once, "Running")
         for _ in range(_SECONDS * 2):
             await asyncio.sleep(0.5)
             if (await state_of(client, silent)).is_scheduled():
                 break
         assert (await state_of(client, silent)).is_scheduled()
+        for _ in range(_SECONDS * 2):
+            if (await state_of(client, killed_at_once)).is_scheduled():
+                break
+            await asyncio.sleep(0.5)
+        assert (await state_of(client, killed_at_once)).is_scheduled()
         await asyncio.sleep(1)
         assert (await state_of(client, waiting)).name == "PR_OPEN"
         assert (await state_of(client, done)).name == "MERGED"
     finally:
         await client.delete_automation(made.id)
-        for run in (silent, waiting, done):
+        for run in (silent, waiting, done, killed_at_once):
             await client.delete_flow_run(run.id)
 
 

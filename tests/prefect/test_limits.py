@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,25 @@ async def test_what_an_operator_set_stays(prefect_server: ServerAddress) -> None
     async with get_client() as client:
         await ensure_work_limit(client, "Kept Project", 2)
         await ensure_work_limit(client, "Kept Project", 5)
-        assert work_limit("kept-project") in await read_limits(client)
+        assert work_limit("kept-project") in await read_limits()
         limit = await client.read_global_concurrency_limit_by_name(work_limit("kept-project"))
     assert limit.limit == 2
+
+
+async def test_a_worker_that_waits_for_a_slot_hears_a_stop_and_a_slot_that_is_held_is_given_back(
+    prefect_server: ServerAddress, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    batch, stop = shell_batch(make_repository(), {"T": {}}, project="full"), asyncio.Event()
+    async with get_client() as client:
+        full = GlobalConcurrencyLimitCreate(name=work_limit("full"), limit=1, active_slots=1)
+        await client.create_global_concurrency_limit(full)
+        try:
+            running = asyncio.create_task(carry_out(batch, stop=stop, options=RunOptions(str(tmp_path / "trees"))))
+            await asyncio.sleep(3)
+            assert not running.done()
+            stop.set()
+            (task,) = (await asyncio.wait_for(running, 20)).tasks
+        finally:
+            await client.delete_global_concurrency_limit_by_name(work_limit("full"))
+    assert task.result == "cancelled"
+    assert "stopped by the user" in task.reason

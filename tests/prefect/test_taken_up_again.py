@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Running
 
 from deployments.embedded_server import ServerAddress
+from flows.implement_task import implement_task
 from flows.run_batch import RunOptions, carry_out
 from flows.watch_pull_requests import watch
 from flows.wiring import open_workplace
@@ -105,6 +106,25 @@ async def test_a_pull_request_that_a_person_closed_is_not_opened_again(place: Pl
     assert outcome.result == "failed"
     assert "#1 was closed without being merged" in outcome.reason
     assert len(forge.fetch_pull_requests(include_ended=True)) == 1
+
+
+async def test_what_a_prefect_worker_runs_on_another_machine_is_left_to_it(place: Place) -> None:
+    first = await run_until_open(place, place.batch(merge="manual"))
+    async with get_client() as client:
+        await client.delete_flow_run(UUID(first.flow_run_id))
+        deployment = await client.create_deployment(await client.create_flow(implement_task), "elsewhere")
+        elsewhere = await client.create_flow_run_from_deployment(
+            deployment, idempotency_key=first.worker_id, tags=["parallel-workers"]
+        )
+        await client.set_flow_run_state(elsewhere.id, Running(name="WORKING"), force=True)
+        outcome = await only(await carry_out(place.batch(merge="auto"), options=place.options))
+        state = (await client.read_flow_run(elsewhere.id)).state
+        await client.delete_deployment(deployment)
+    assert outcome.result == "failed"
+    assert "a Prefect worker has it (WORKING)" in outcome.reason
+    assert state is not None
+    assert state.name == "WORKING"
+    assert place.runs_made() == 1
 
 
 async def test_the_loop_lets_go_of_a_worker_whose_merge_has_to_wait(place: Place, git: Git) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,5 +97,9 @@ async def test_a_worker_is_forgotten_on_request(workers: dict[str, str]) -> None
 
 
 async def test_logs_hold_the_agents_output(workers: dict[str, str]) -> None:
-    lines = [line async for line in read_worker_logs(workers["merges"])]
+    for _ in range(20):  # Prefect sends log lines every two seconds
+        lines = [line async for line in read_worker_logs(workers["merges"])]
+        if any(line.endswith(" hello") for line in lines):
+            break
+        await asyncio.sleep(0.5)
     assert any(line.endswith(" hello") for line in lines)
