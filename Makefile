@@ -54,17 +54,19 @@ clean: ## remove the virtual environment and everything that was built or cached
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench-results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Each lock is its own constraint, too: else pip takes a pin of `sqlalchemy` for no pin of the `sqlalchemy[asyncio]` that
+# Prefect asks for, as soon as there is a newer one.
 install: venv ## the virtual environment with what the product runs on
 	@cmp -s requirements.lock $(VENV)/installed.lock || cmp -s requirements-dev.lock $(VENV)/installed-dev.lock || { \
 		echo 'installing requirements.lock …' && \
-		$(PIP) install --quiet --require-hashes --requirement requirements.lock && \
+		$(PIP) install --quiet --require-hashes --requirement requirements.lock --constraint requirements.lock && \
 		cp requirements.lock $(VENV)/installed.lock; }
 	@$(install_project)
 
 install-dev: venv git ## the same with the development tools
 	@cmp -s requirements-dev.lock $(VENV)/installed-dev.lock || { \
 		echo 'installing requirements-dev.lock …' && \
-		$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock && \
+		$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock --constraint requirements-dev.lock && \
 		cp requirements-dev.lock $(VENV)/installed-dev.lock; }
 	@$(install_project)
 

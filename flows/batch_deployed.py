@@ -28,6 +28,7 @@ from flows.worker_runs import outcome_of
 from flows.worker_states import labels_of, read_runs, tags_of, to_record, worker_state
 from parallel_workers import messages
 from parallel_workers.decisions.scheduling import Schedule, decide_schedule
+from parallel_workers.decisions.standing import WorkerRun, decide_standing
 from parallel_workers.errors import UsageError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.messages import run_name
@@ -142,20 +143,16 @@ class BatchDeployed:
         return {str(run.labels.get(f"{LABEL_PREFIX}worker_id", "")): run for run in runs}
 
     def _standing(self, run: FlowRun | None) -> TaskProgress:
-        """How a worker stands; what failed before this batch run was begun is tried again."""
         if run is None or run.state is None:
-            return TaskProgress.WAITING
-        if run.state.is_completed():
-            return TaskProgress.DONE
-        if worker_state(run) is WorkerState.PR_OPEN:
-            return TaskProgress.IN_REVIEW
-        if not run.state.is_final():
-            return TaskProgress.ACTIVE
-        return TaskProgress.WAITING if self._is_of_before(run) else TaskProgress.FAILED
-
-    def _is_of_before(self, run: FlowRun) -> bool:
-        changed = run.state.timestamp if run.state else None
-        return run.deployment_id is not None and changed is not None and changed < self._begun_at
+            return decide_standing(None, self._begun_at)
+        seen = WorkerRun(
+            done=run.state.is_completed(),
+            in_review=worker_state(run) is WorkerState.PR_OPEN,
+            ended=run.state.is_final(),
+            changed_at=run.state.timestamp,
+            can_start_again=run.deployment_id is not None,
+        )
+        return decide_standing(seen, self._begun_at)
 
     async def _start(self, order: TaskOrder, earlier: FlowRun | None) -> None:
         """Make the worker's one flow run, or schedule the one that it has again, with the order as it is now."""
