@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from parallel_workers.agent_runs import AgentCommand, AgentResult
+from parallel_workers.pull_request_snapshots import Check, PullRequestSnapshot
 from parallel_workers.pull_requests import MergeAttempt, PullRequest, PullRequestDraft
 from parallel_workers.spec import MergeMethod
 from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
@@ -107,8 +108,39 @@ class Forge(Protocol):
         """One look at all: open ones and, when asked, merged and closed ones. Notices merges made with plain git."""
         ...
 
-    def merge_pull_request(self, number: int, method: MergeMethod) -> MergeAttempt:
-        """Merge into the base, or say why not. A merged one answers MERGED again."""
+    def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:
+        """One shared look at the pull requests with these numbers, ended ones too; costs the same for one and a thousand.
+
+        A forge with a limit may answer what it saw last, unless asked to look `at_once`. A number that it does not
+        know is left out.
+        """
+        ...
+
+    def waits_for_forge(self) -> str:
+        """Why this forge is not asked at the moment (its limit is used up until hh:mm); '' when it is."""
+        ...
+
+    def merge_pull_request(self, number: int, method: MergeMethod, head_sha: str | None = None) -> MergeAttempt:
+        """Merge into the base, or say why not. A merged one answers MERGED again.
+
+        With `head_sha`, only while that is the head: WAIT when it has moved.
+        """
+        ...
+
+    def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:
+        """Let the forge merge by itself as soon as it may; '' when it will, else why it does not."""
+        ...
+
+    def update_branch(self, number: int, head_sha: str) -> str:
+        """Merge the base into the branch on the forge, if its head still is `head_sha`; '' when done, else why not."""
+        ...
+
+    def fetch_check_log(self, check: Check, max_chars: int) -> str:
+        """The end of what a failed check said, at most `max_chars` characters; '' when it left nothing to read."""
+        ...
+
+    def ask_for_human(self, number: int, text: str) -> None:
+        """Say once on the pull request that a person is needed and why, and label it NEEDS_HUMAN_LABEL."""
         ...
 
     def close_pull_request(self, number: int, reason: str = "") -> PullRequest:

@@ -25,6 +25,11 @@ class PullRequestDraft(NamedTuple):
     base_branch: str
     labels: tuple[str, ...] = ()
     milestone: str | None = None
+    creates_milestone: bool = False
+    """Make the milestone when the forge has none with this title; else it is left out, with a warning."""
+    is_draft: bool = False
+    reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
 
 
 class PullRequest(NamedTuple):

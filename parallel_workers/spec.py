@@ -36,6 +36,7 @@ MAX_WORKERS = 1000
 DEFAULT_PRIORITY = 5
 DEFAULT_AGENT = "code-author"
 DEFAULT_GATE_ROUNDS = 3
+DEFAULT_REWORK_ROUNDS = 3
 DEFAULT_REVIEW_TIMEOUT = 14 * 86400.0
 """Seconds that a pull request may stay open before its worker gives up."""
 
@@ -51,6 +52,13 @@ class MergePolicy(StrEnum):
 
     MANUAL = "manual"
     AUTO = "auto"
+
+
+class ForgeKind(StrEnum):
+    """Where pull requests live: on GitHub (or GitHub Enterprise), or in the repository itself (`local`)."""
+
+    GITHUB = "github"
+    LOCAL = "local"
 
 
 class MergeMethod(StrEnum):
@@ -116,6 +124,17 @@ Agents = Annotated[
 ]
 
 
+class PullRequestSettings(Frozen):
+    """How pull requests are opened. What a task sets is joined to (lists) or goes over (the rest) the batch's."""
+
+    draft: bool | None = Field(default=None, strict=True, description="open as drafts; a person marks them ready")
+    reviewers: tuple[Line, ...] = Field(default=(), description="user names, or `organisation/team`")
+    assignees: tuple[Line, ...] = Field(default=(), description="user names")
+    create_milestone: bool | None = Field(
+        default=None, strict=True, description="make the milestone when the forge has none with this title"
+    )
+
+
 class TaskSpec(Frozen):
     """One entry of the batch file: one piece of work that becomes one pull request."""
 
@@ -136,6 +155,9 @@ class TaskSpec(Frozen):
     milestone: Line | None = Field(default=None, description="milestone of the pull request")
     gates: tuple[GateEntry, ...] | None = Field(default=None, description="replaces the batch's gates")
     merge: MergePolicy | None = Field(default=None, description="who merges; over the batch's")
+    pull_request: PullRequestSettings | None = Field(
+        default=None, description="how its pull request is opened; beside the batch's"
+    )
     prompt: str = Field(default="", max_length=60_000, description="said to the agent after the description")
 
 
@@ -153,9 +175,23 @@ class Metadata(Frozen):
 class Settings(Frozen):
     """What a batch file and the repository's settings file have in common."""
 
-    forge: Literal["local"] | None = Field(default=None, description="where pull requests live")
+    forge: ForgeKind | None = Field(
+        default=None,
+        description="where pull requests live: github, or local; default: github when the remote is there and "
+        "credentials are given, else local",
+    )
     merge: MergePolicy = Field(default=MergePolicy.MANUAL, description="who merges: a person, or the product")
     merge_method: MergeMethod = Field(default=MergeMethod.MERGE, description="merge commit, squash or rebase")
+    pull_request: PullRequestSettings = Field(
+        default=PullRequestSettings(), description="how pull requests are opened: draft, reviewers, assignees"
+    )
+    rework_rounds: int = Field(
+        default=DEFAULT_REWORK_ROUNDS,
+        strict=True,
+        ge=0,
+        le=20,
+        description="how often red checks, reviews or conflicts send a worker back to work before a person is asked",
+    )
     review_timeout: Seconds = Field(
         default=DEFAULT_REVIEW_TIMEOUT,
         description="seconds, or 12h, 14d; a pull request open for longer is given up, its work kept",
@@ -221,6 +257,9 @@ class TaskOrder(Frozen):
     merge: MergePolicy = MergePolicy.MANUAL
     merge_method: MergeMethod = MergeMethod.MERGE
     review_timeout: float = DEFAULT_REVIEW_TIMEOUT
+    forge: ForgeKind | None = None
+    pull_request: PullRequestSettings = PullRequestSettings()
+    rework_rounds: int = DEFAULT_REWORK_ROUNDS
     metadata: Metadata = Metadata()
     policy_block: str | None = Field(default=None, description="name of the WorktreePolicy block")
     poll_seconds: float = 5.0
