@@ -75,9 +75,9 @@ class Floor:
 def topology() -> Iterator[Topology]:
     """Everything up; afterwards no process of it may be left."""
     if _ASKED_FOR is None:
-        pytest.skip("takes minutes: set PARALLEL_WORKERS_TOPOLOGY_TASKS to the number of tasks (6, 40)")
+        pytest.skip("takes minutes: make topology")
     if missing := missing_programs():
-        pytest.skip(f"not on this machine: {', '.join(missing)} (as root, `make test` installs them)")
+        pytest.skip(f"not on this machine: {', '.join(missing)} (as root, `make topology` installs them)")
     topology = Topology()
     try:
         topology.start()
