@@ -76,6 +76,10 @@ class BareGit:
         """Whether two commits share history."""
         return self._try("merge-base", one, other).returncode == 0
 
+    def has(self, commit: str) -> bool:
+        """Whether the commit is here."""
+        return self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
     def commits(self, *revisions: str) -> list[str]:
         """Newest first."""
         return self.run("rev-list", *revisions).split()

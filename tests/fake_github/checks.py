@@ -20,7 +20,8 @@ def report_check(state: RepositoryState, sha: str, report: CheckReport, status: 
         runs.append(running)
     running.status = status
     if status == "completed":
-        running.conclusion, running.completed_at, running.log = report.conclusion, stamp, report.log
+        running.conclusion, running.completed_at = report.conclusion, stamp
+        running.log, running.summary = report.log, report.summary
     return running
 
 

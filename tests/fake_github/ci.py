@@ -32,6 +32,7 @@ class CheckReport(NamedTuple):
     conclusion: str = "success"
     after_seconds: float = 0.0
     log: str = ""
+    summary: str = ""
 
 
 Decide = Callable[[PushedHead], Iterable[CheckReport]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import Account, Json, Label, Milestone
 
@@ -40,7 +42,7 @@ def label_json(api: str, label: Label) -> Json:
     return {
         "id": label.id,
         "node_id": f"LA_{label.id:08d}",
-        "url": f"{api}/labels/{label.name}",
+        "url": f"{api}/labels/{quote(label.name)}",
         "name": label.name,
         "color": label.color,
         "default": False,

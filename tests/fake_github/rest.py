@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from tests.fake_github import (
+    rest_accounts,
     rest_apps,
+    rest_checks,
+    rest_comments,
+    rest_issues,
+    rest_labels,
     rest_merging,
+    rest_milestones,
     rest_pulls,
+    rest_refs,
     rest_repositories,
+    rest_reviewers,
 )
 from tests.fake_github.calls import Answer, ApiError, Call, Route, find_route
 from tests.fake_github.credentials import Caller, UnknownCredentialError, token_of
@@ -28,6 +36,14 @@ _GROUPS = (
     rest_repositories,
     rest_pulls,
     rest_merging,
+    rest_reviewers,
+    rest_comments,
+    rest_issues,
+    rest_labels,
+    rest_milestones,
+    rest_checks,
+    rest_refs,
+    rest_accounts,
     rest_apps,
 )
 _ROUTES = tuple(route for group in _GROUPS for route in group.router.routes)

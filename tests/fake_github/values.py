@@ -121,6 +121,7 @@ class CheckRun:
     started_at: str
     completed_at: str | None = None
     log: str = ""
+    summary: str = ""
 
 
 @dataclass
