@@ -38,6 +38,7 @@ def merge(state: RepositoryState, pull: Pull, wish: MergeWish) -> str:
     made = {"merge": _merge_commit, "squash": _squash, "rebase": _rebase}[wish.method](state, pull, base, wish)
     state.git.update_refs([f"update {HEADS}{pull.base_branch} {made} {base}"])
     pull.state, pull.merge_sha, pull.merged_by, pull.auto_merge = "closed", made, wish.caller, None
+    pull.is_queued = False
     pull.closed_at = pull.merged_at = state.world.clock.stamp()
     state.touch(pull)
     if state.settings.delete_branch_on_merge and pull.head_branch in state.branches:
@@ -55,7 +56,7 @@ def _refuse(state: RepositoryState, pull: Pull, wish: MergeWish) -> None:
         raise ApiError(405, "Pull Request is still a draft")
     if not getattr(state.settings, _ALLOWED[wish.method]):
         raise ApiError(405, f"{_NAMES[wish.method]} are not allowed on this repository.")
-    if state.settings.has_merge_queue:
+    if state.settings.has_merge_queue and not pull.is_queued:
         raise ApiError(405, "Repository rule violations found\n\nChanges must be made through the merge queue\n\n")
     if not judge(state, pull):
         raise ApiError(405, NOT_MERGEABLE)
@@ -110,12 +111,14 @@ def update_branch(state: RepositoryState, pull: Pull, expected_head: str | None,
 
 
 def settle_auto_merges(state: RepositoryState) -> None:
-    """Merge what waited for its checks and reviews, one after the other."""
-    for pull in [pull for pull in state.open_pulls() if pull.auto_merge]:
+    """Merge what waited for its checks and reviews, one after the other; or put it into the queue."""
+    for pull in [pull for pull in state.open_pulls() if pull.auto_merge and not pull.is_queued]:
         wish = pull.auto_merge
-        if (
-            wish
-            and pull.state == "open"
-            and merge_state(state, pull, mergeable=judge(state, pull)) in {"clean", "unstable"}
-        ):
+        if wish is None or pull.state != "open":
+            continue
+        if merge_state(state, pull, mergeable=judge(state, pull)) not in {"clean", "unstable"}:
+            continue
+        if state.settings.has_merge_queue:
+            pull.is_queued = True
+        else:
             merge(state, pull, MergeWish(wish.enabled_by, wish.method, None, wish.title, wish.message))

@@ -160,6 +160,17 @@ class FakeRepository:
             self.server.refresh(self.state)
             return made
 
+    def finish_queue(self, number: int) -> str:
+        """The merge queue is done with a pull request and merges it; the commit on the base."""
+        return self.merge(number, "merge")
+
+    def drop_from_queue(self, number: int) -> None:
+        """The merge queue failed: the pull request leaves it without being closed."""
+        with self.server.world.lock:
+            pull = self.pull(number)
+            pull.is_queued, pull.auto_merge = False, None
+            self.state.touch(pull)
+
     def delete_branch(self, branch: str) -> None:
         """A person deletes a branch."""
         self.set_branch(branch, ZERO)

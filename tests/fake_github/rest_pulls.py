@@ -81,7 +81,7 @@ def open_pull(state: RepositoryState, author: Account, head: str, fields: Json) 
         stamp,
         is_draft=bool(fields.get("draft")),
     )
-    state.pulls[number] = pull
+    state.add(pull)
     keep_head(state, pull)
     start_ci(state, pull)
     return pull
