@@ -51,6 +51,7 @@ class Dispatcher:
         with self._server.world.lock:
             self._server.usage.git += 1
             state = self._server.repositories.get(target.full_name.lower())
+            state = state or self._server.renamed.get(target.full_name.lower())
             try:
                 authorization = request.headers.get("authorization", "")
                 caller = self._server.credentials.find(token_of(authorization)) if authorization else Caller(None)

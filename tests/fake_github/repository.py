@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tests.fake_github.bare_git import HEADS, ZERO
 from tests.fake_github.checks import report_check, report_status
 from tests.fake_github.ci import CheckReport, Decide
 from tests.fake_github.merging import MergeWish, merge
+from tests.fake_github.person import Person
 from tests.fake_github.pushes import close
 from tests.fake_github.seeding import seed_pulls
 from tests.fake_github.state import RepositoryState
@@ -24,6 +25,8 @@ class FakeRepository:
     def __init__(self, server: FakeGitHub, state: RepositoryState) -> None:
         self.server = server
         self.state = state
+        clone = server.folder / "people" / f"{state.owner.login}-{state.name}"
+        self._person = Person("person", state.git.path, clone)
 
     @property
     def full_name(self) -> str:
@@ -100,6 +103,22 @@ class FakeRepository:
         with self.server.world.lock:
             report_status(self.state, self._sha(target), context, state, self.state.owner)
             self.server.refresh(self.state)
+
+    def push(
+        self, branch: str, files: Mapping[str, str | None], message: str = "fix: by hand", *, force: bool = False
+    ) -> str:
+        """A person with a clone commits files onto a branch (None deletes one) and pushes; the new sha."""
+        sha = self._person.push(branch, files, message, force=force)
+        self.server.refresh(self.state)
+        return sha
+
+    def rename(self, name: str) -> None:
+        """The owner renames the repository: 301 for reads, 307 for writes; git goes on."""
+        self.server.rename(self.state, name)
+
+    def lag_lists(self, seconds: float) -> None:
+        """Lists tell of a new pull request only after so many seconds."""
+        self.state.list_lag_seconds = seconds
 
     def review(self, number: int, user: str, state: str, body: str = "") -> Review:
         """Submit a review: APPROVED, CHANGES_REQUESTED or COMMENTED; it answers a request for review."""

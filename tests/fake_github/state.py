@@ -63,6 +63,8 @@ class RepositoryState:
         """How many of the next merges are refused because the base is just being modified."""
         self.branches: dict[str, str] = git.branches()
         self.pushes_seen = 0
+        self.list_lag_seconds = 0.0
+        """How long lists do not show a new pull request."""
         self.default_branch = "main"
         self._numbers = itertools.count(1)
 
