@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_github.fixtures import fake_github as fake_github
+from tests.fake_github.fixtures import running_fake_github
 from tests.fake_github.hub import Git, Hub, open_hub
 from tests.fake_github.server import FakeGitHub
+
+
+@pytest.fixture
+def fake_github(tmp_path: Path) -> Iterator[FakeGitHub]:
+    """A running fake without any repository."""
+    with running_fake_github(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.fake_github.git_http import (
     run_backend,
     unauthorized,
 )
+from tests.fake_github.graphql_api import GraphqlApi
 from tests.fake_github.json_answers import json_answer
 from tests.fake_github.logs import LOGS_PATH, read_log
 from tests.fake_github.rest import RestApi
@@ -31,6 +32,7 @@ class Dispatcher:
     def __init__(self, server: FakeGitHub) -> None:
         self._server = server
         self._rest = RestApi(server)
+        self._graphql = GraphqlApi(server)
 
     def answer(self, method: str, parts: SplitResult, headers: dict[str, str], body: bytes) -> RawAnswer:
         """The answer, with nothing broken."""
@@ -38,6 +40,8 @@ class Dispatcher:
             return self._git(target, GitRequest(method, parts.query, headers, body))
         if parts.path.startswith(LOGS_PATH):
             return read_log(self._server, parts)
+        if parts.path == "/api/graphql" and method == "POST":
+            return self._graphql.answer(headers, body)
         if match := _REST.fullmatch(parts.path):
             return self._rest.answer(method, match[1], parts.query, headers, body)
         self._server.unknown_requests.append(f"{method} {parts.path}")
@@ -47,6 +51,7 @@ class Dispatcher:
         with self._server.world.lock:
             self._server.usage.git += 1
             state = self._server.repositories.get(target.full_name.lower())
+            state = state or self._server.renamed.get(target.full_name.lower())
             try:
                 authorization = request.headers.get("authorization", "")
                 caller = self._server.credentials.find(token_of(authorization)) if authorization else Caller(None)

@@ -10,11 +10,13 @@ from tests.fake_github.git_http import RawAnswer
 from tests.fake_github.json_answers import json_answer
 
 _HTML = b"<html>\n<head><title>502 Bad Gateway</title></head>\n<body>Unicorn!</body>\n</html>\n"
-_SECONDARY = (
+SECONDARY_TEXT = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. "
     "If you reach out to GitHub Support for help, please include the request ID 0000:0000."
 )
-_DOCS = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+SECONDARY_DOCS = (
+    "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+)
 
 
 def bad_gateway() -> RawAnswer:
@@ -40,7 +42,7 @@ def before_doing(faults: Faults, fault: FaultKind | None) -> RawAnswer | None:
         return None
     says_when = fault in {FaultKind.SECONDARY, FaultKind.TOO_MANY}
     headers = {"Retry-After": str(faults.retry_after_seconds)} if says_when else {}
-    return json_answer(statuses[fault], {"message": _SECONDARY, "documentation_url": _DOCS}, headers)
+    return json_answer(statuses[fault], {"message": SECONDARY_TEXT, "documentation_url": SECONDARY_DOCS}, headers)
 
 
 def after_doing(fault: FaultKind | None, answer: RawAnswer) -> RawAnswer:

@@ -47,6 +47,8 @@ def label_json(api: str, label: Label) -> Json:
         "color": label.color,
         "default": False,
         "description": label.description,
+        "archived_at": None,
+        "archived_by": None,
     }
 
 

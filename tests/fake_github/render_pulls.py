@@ -68,10 +68,11 @@ class PullRenderer:
             "comments": len(pull.comments),
             "review_comments": sum(len(thread.comments) for thread in pull.threads),
             "maintainer_can_modify": False,
-            **self._size(pull),
+            **self.size(pull),
         }
 
-    def _size(self, pull: Pull) -> Json:
+    def size(self, pull: Pull) -> Json:
+        """Commits, files and lines."""
         git, base = self._state.git, self._state.branches.get(pull.base_branch, pull.base_sha)
         stat = git.run("diff", "--numstat", f"{base}...{pull.head_sha}").splitlines()
         lines = [[int(word) if word.isdecimal() else 0 for word in line.split("\t")[:2]] for line in stat]

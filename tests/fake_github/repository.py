@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tests.fake_github.bare_git import HEADS, ZERO
 from tests.fake_github.checks import report_check, report_status
 from tests.fake_github.ci import CheckReport, Decide
 from tests.fake_github.merging import MergeWish, merge
+from tests.fake_github.person import Person
 from tests.fake_github.pushes import close
 from tests.fake_github.seeding import seed_pulls
 from tests.fake_github.state import RepositoryState
@@ -24,6 +25,8 @@ class FakeRepository:
     def __init__(self, server: FakeGitHub, state: RepositoryState) -> None:
         self.server = server
         self.state = state
+        clone = server.folder / "people" / f"{state.owner.login}-{state.name}"
+        self._person = Person("person", state.git.path, clone)
 
     @property
     def full_name(self) -> str:
@@ -101,6 +104,22 @@ class FakeRepository:
             report_status(self.state, self._sha(target), context, state, self.state.owner)
             self.server.refresh(self.state)
 
+    def push(
+        self, branch: str, files: Mapping[str, str | None], message: str = "fix: by hand", *, force: bool = False
+    ) -> str:
+        """A person with a clone commits files onto a branch (None deletes one) and pushes; the new sha."""
+        sha = self._person.push(branch, files, message, force=force)
+        self.server.refresh(self.state)
+        return sha
+
+    def rename(self, name: str) -> None:
+        """The owner renames the repository: 301 for reads, 307 for writes; git goes on."""
+        self.server.rename(self.state, name)
+
+    def lag_lists(self, seconds: float) -> None:
+        """Lists tell of a new pull request only after so many seconds."""
+        self.state.list_lag_seconds = seconds
+
     def review(self, number: int, user: str, state: str, body: str = "") -> Review:
         """Submit a review: APPROVED, CHANGES_REQUESTED or COMMENTED; it answers a request for review."""
         with self.server.world.lock:
@@ -159,6 +178,17 @@ class FakeRepository:
             made = merge(self.state, self.pull(number), MergeWish(person, method))
             self.server.refresh(self.state)
             return made
+
+    def finish_queue(self, number: int) -> str:
+        """The merge queue is done with a pull request and merges it; the commit on the base."""
+        return self.merge(number, "merge")
+
+    def drop_from_queue(self, number: int) -> None:
+        """The merge queue failed: the pull request leaves it without being closed."""
+        with self.server.world.lock:
+            pull = self.pull(number)
+            pull.is_queued, pull.auto_merge = False, None
+            self.state.touch(pull)
 
     def delete_branch(self, branch: str) -> None:
         """A person deletes a branch."""

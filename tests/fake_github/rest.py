@@ -23,6 +23,7 @@ from tests.fake_github import (
 )
 from tests.fake_github.calls import Answer, ApiError, Call, Route, find_route
 from tests.fake_github.credentials import Caller, UnknownCredentialError, token_of
+from tests.fake_github.faulty import SECONDARY_TEXT
 from tests.fake_github.git_http import RawAnswer
 from tests.fake_github.json_answers import json_answer
 from tests.fake_github.validation import fault_in_answer, faults_in_request, known_fields
@@ -99,15 +100,19 @@ class RestApi:
         if window.remaining == 0:
             message = f"API rate limit exceeded for user ID {caller.account.id if caller.account else 0}."
             raise ApiError(403, message, **limits.headers(caller.budget, "core"))
+        creates = method == "POST" and path.endswith(_CREATIONS)
+        wait = self._server.secondary.take(1 if method == "GET" else 5, creates=creates)
+        if wait:
+            raise ApiError(403, SECONDARY_TEXT, Retry_After=str(wait), **limits.headers(caller.budget, "core"))
         window.used += 1
         usage.rest += 1
         if method != "GET":
             usage.writes += 1
-            usage.creations += method == "POST" and path.endswith(_CREATIONS)
+            usage.creations += creates
         return limits.headers(caller.budget, "core")
 
     def _find(self, method: str, path: str, query: str, caller: Caller) -> tuple[Route, Call]:
-        link_path, path = path, self._by_name(path)
+        link_path, path = path, self._by_name(method, path)
         found = find_route(_ROUTES, method, path)
         if found is None:
             self._server.unknown_requests.append(f"{method} {path}")
@@ -123,13 +128,21 @@ class RestApi:
                 self._server.refresh(state)
         return route, call
 
-    def _by_name(self, path: str) -> str:
+    def _by_name(self, method: str, path: str) -> str:
         """Links of pages name a repository by its number."""
         words = path.split("/")
+        if words[1] == "repos" and (state := self._server.renamed.get("/".join(words[2:4]).lower())):
+            raise self._moved("/".join(["", "repositories", str(state.id), *words[4:]]), method)
         if words[1] != "repositories" or len(words) < 3:
             return path
         named = (state.full_name for state in self._server.repositories.values() if str(state.id) == words[2])
         return "/".join(["", "repos", next(named, "-/-"), *words[3:]])
+
+    def _moved(self, path: str, method: str) -> ApiError:
+        """A renamed repository: 301 for reads, 307 for writes."""
+        status = 301 if method == "GET" else 307
+        message = "Moved Permanently"
+        return ApiError(status, message, Location=f"{self._server.api_url}{path}")
 
     def _note_unknown(self, where: str, names: set[str]) -> None:
         self._server.recordings.unknown_parameters.extend(f"{where}{name}" for name in sorted(names))

@@ -25,7 +25,8 @@ TITLE_MAX, BODY_MAX = 256, 65_536
 def list_pulls(call: Call) -> Answer:
     """A `head` without `owner:` is ignored, as in life."""
     state, query = call.repository, call.query
-    found = list(state.pulls.values())
+    shown_until = state.world.clock.seconds() - state.list_lag_seconds
+    found = [pull for pull in state.pulls.values() if pull.born_at <= shown_until]
     wanted = query.get("state", "open")
     if wanted not in {"open", "closed", "all"}:
         raise invalid("PullRequest", "state")
@@ -80,8 +81,9 @@ def open_pull(state: RepositoryState, author: Account, head: str, fields: Json) 
         stamp,
         stamp,
         is_draft=bool(fields.get("draft")),
+        born_at=state.world.clock.seconds(),
     )
-    state.pulls[number] = pull
+    state.add(pull)
     keep_head(state, pull)
     start_ci(state, pull)
     return pull

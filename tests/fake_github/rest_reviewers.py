@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from tests.fake_github.calls import Answer, ApiError, Call, Router
+from tests.fake_github.pages import PAGING
 from tests.fake_github.render_accounts import user_json
 from tests.fake_github.render_pulls import PullRenderer
 
 router = Router()
 
 
-@router.add("GET /repos/{owner}/{repo}/pulls/{number}/requested_reviewers", answers="PullRequestReviewRequest")
+@router.add(
+    "GET /repos/{owner}/{repo}/pulls/{number}/requested_reviewers", answers="PullRequestReviewRequest", query=PAGING
+)
 def list_requested(call: Call) -> Answer:
     """Whose review is still waited for."""
     return Answer({"users": [user_json(call.server.url, one) for one in call.pull.reviewers], "teams": []})

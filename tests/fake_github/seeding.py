@@ -23,7 +23,7 @@ def seed_pulls(state: RepositoryState, author: Account, count: int, base: str) -
         number, sha = state.next_number(), state.branches[branch]
         pull = Pull(next(state.world.ids), number, author, f"Seeded {branch}", "", branch, sha, base, tip, stamp, stamp)
         pull.judged_for, pull.is_mergeable = (sha, tip), True
-        state.pulls[number] = pull
+        state.add(pull)
         numbers.append(number)
     return numbers
 

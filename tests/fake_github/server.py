@@ -22,6 +22,7 @@ from tests.fake_github.merging import settle_auto_merges
 from tests.fake_github.pushes import HOOK, notice_pushes, take_in_refs
 from tests.fake_github.recording import RecordedRequest, Recordings, Usage
 from tests.fake_github.repository import FakeRepository
+from tests.fake_github.secondary import SecondaryLimits
 from tests.fake_github.state import RepositoryState, new_world
 from tests.fake_github.values import Account
 
@@ -35,8 +36,11 @@ class FakeGitHub:
         self.clock = self.world.clock
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[str, RepositoryState] = {}
+        self.renamed: dict[str, RepositoryState] = {}
+        """Repositories by the names they had before."""
         self.credentials = Credentials(self.clock)
         self.limits = Limits(self.clock)
+        self.secondary = SecondaryLimits(self.clock)
         self.faults = Faults()
         self.usage = Usage()
         self.recordings = Recordings()
@@ -125,6 +129,19 @@ class FakeGitHub:
         state.permissions |= {app.bot.login: "write" for app in self.credentials.apps.values()}
         self.repositories[full_name.lower()] = state
         return FakeRepository(self, state)
+
+    def leaks(self) -> list[str]:
+        """Requests so far with a credential in their URL."""
+        secrets = self.credentials.given
+        return [one.target for one in self.requests if any(secret in one.target for secret in secrets)]
+
+    def rename(self, state: RepositoryState, name: str) -> None:
+        """Give a repository a new name; the old one redirects from now on."""
+        with self.world.lock:
+            old = state.full_name.lower()
+            self.renamed[old] = self.repositories.pop(old)
+            state.name = name
+            self.repositories[state.full_name.lower()] = state
 
     def refresh(self, state: RepositoryState) -> None:
         """Take in pushes, finished CI and auto-merges that are due."""

@@ -51,6 +51,7 @@ class RepositoryState:
         self.permissions: dict[str, str] = {owner.login: "admin"}
         self.protections: dict[str, Protection] = {}
         self.pulls: dict[int, Pull] = {}
+        self.pulls_by_node: dict[str, Pull] = {}
         self.labels: dict[str, Label] = {}
         self.milestones: dict[int, Milestone] = {}
         self.check_runs: dict[str, list[CheckRun]] = {}
@@ -62,6 +63,8 @@ class RepositoryState:
         """How many of the next merges are refused because the base is just being modified."""
         self.branches: dict[str, str] = git.branches()
         self.pushes_seen = 0
+        self.list_lag_seconds = 0.0
+        """How long lists do not show a new pull request."""
         self.default_branch = "main"
         self._numbers = itertools.count(1)
 
@@ -73,6 +76,11 @@ class RepositoryState:
     def next_number(self) -> int:
         """Number of the next pull request."""
         return next(self._numbers)
+
+    def add(self, pull: Pull) -> None:
+        """Keep a new pull request."""
+        self.pulls[pull.number] = pull
+        self.pulls_by_node[pull.node_id] = pull
 
     def open_pulls(self) -> list[Pull]:
         """Open pull requests by number."""

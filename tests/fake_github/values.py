@@ -177,6 +177,10 @@ class Pull:
     threads: list[Thread] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     auto_merge: AutoMerge | None = None
+    born_at: float = 0.0
+    """When it was made, for lists that lag."""
+    is_queued: bool = False
+    """In the merge queue."""
     judged_for: tuple[str, str] | None = None
     """Head and base that `is_mergeable` was found for."""
     is_mergeable: bool = False
