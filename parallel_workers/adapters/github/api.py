@@ -110,8 +110,8 @@ class RepositoryApi:
 
     def change(self, what: str, path: str, body: Any, verb: str = "PATCH") -> Any:
         """A write that comes to the same when done twice; its answer's body. Raises RefusedError."""
-        request = Request(what, Kind.WRITE, verb, self._url(path), body=body, repeatable=True)
-        return self.connection.ask(request).body
+        kind = Kind.CREATE if verb == "POST" else Kind.WRITE
+        return self.connection.ask(Request(what, kind, verb, self._url(path), body=body, repeatable=True)).body
 
     def create(self, what: str, path: str, body: Any) -> Answer:
         """A write that must not be done twice; the answer, refusals too. Raises UnknownOutcomeError."""
