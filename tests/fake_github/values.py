@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 
 
+GHOST = "ghost"
+"""Who wrote what a deleted account had written: GitHub tells no author of it."""
+
+
 class Account(NamedTuple):
     """A person, bot or organisation."""
 
