@@ -72,9 +72,9 @@ class BareGit:
         """Whether `newer` contains `older`."""
         return self._try("merge-base", "--is-ancestor", older, newer).returncode == 0
 
-    def has_merge_base(self, one: str, other: str) -> bool:
-        """Whether two commits share history."""
-        return self._try("merge-base", one, other).returncode == 0
+    def fork_point(self, base: str, head: str) -> str:
+        """Where the histories of two commits part; the base itself when they share none."""
+        return self._try("merge-base", base, head).stdout.strip() or base
 
     def has(self, commit: str) -> bool:
         """Whether the commit is here."""
@@ -89,8 +89,10 @@ class BareGit:
         return self.run("rev-parse", f"{commit}^{{tree}}")
 
     def merge(self, ours: str, theirs: str) -> MergedTree:
-        """Merge two commits in memory."""
+        """Merge two commits in memory; all of it is a conflict when they share no history."""
         done = self._try("merge-tree", "--write-tree", "--name-only", "--no-messages", ours, theirs)
+        if "unrelated histories" in done.stderr:
+            return MergedTree("", ("?",))
         if done.returncode not in {0, 1}:
             raise GitFailedError(done.stderr)
         tree, *files = done.stdout.strip().splitlines()

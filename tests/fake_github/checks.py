@@ -16,12 +16,13 @@ def report_check(state: RepositoryState, sha: str, report: CheckReport, status: 
     runs = state.check_runs.setdefault(sha, [])
     running = next((run for run in runs if run.name == report.name and run.status != "completed"), None)
     if running is None:
-        running = CheckRun(next(state.world.ids), report.name, sha, status, None, stamp)
+        unsaid = CheckReport(report.name, app=report.app)
+        running = CheckRun(next(state.world.ids), report.name, sha, status, None, stamp, report=unsaid)
         runs.append(running)
     running.status = status
     if status == "completed":
         running.conclusion, running.completed_at = report.conclusion, stamp
-        running.log, running.summary = report.log, report.summary
+        running.report = report
     return running
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from tests.fake_github.bare_git import BareGit
 from tests.fake_github.clock import Clock
 
+ACTIONS = "github-actions"
+
 
 class PushedHead(NamedTuple):
     """The head of a pull request that was just pushed."""
@@ -25,6 +27,14 @@ class PushedHead(NamedTuple):
         return self.git.files(self.sha)
 
 
+class Annotation(NamedTuple):
+    """What a check says of a line."""
+
+    path: str
+    line: int
+    message: str
+
+
 class CheckReport(NamedTuple):
     """What CI says of a head: in progress at once, and this conclusion after some seconds."""
 
@@ -33,6 +43,10 @@ class CheckReport(NamedTuple):
     after_seconds: float = 0.0
     log: str = ""
     summary: str = ""
+    text: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    app: str = ACTIONS
+    """Only checks of GitHub Actions have a job and its log; others speak by summary, text and annotations."""
 
 
 Decide = Callable[[PushedHead], Iterable[CheckReport]]

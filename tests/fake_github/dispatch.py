@@ -39,7 +39,7 @@ class Dispatcher:
         if target := find_git_target(parts.path, parts.query):
             return self._git(target, GitRequest(method, parts.query, headers, body))
         if parts.path.startswith(LOGS_PATH):
-            return read_log(self._server, parts)
+            return read_log(self._server, parts, headers.get("authorization", ""))
         if parts.path == "/api/graphql" and method == "POST":
             return self._graphql.answer(headers, body)
         if match := _REST.fullmatch(parts.path):

@@ -30,7 +30,7 @@ def _run_node(url: str, state: RepositoryState, run: CheckRun) -> Json:
     suite = {
         "id": f"CS_{run.id:08d}",
         "databaseId": run.id + 2,
-        "app": {"id": "A_1", "databaseId": 15368, "name": "GitHub Actions", "slug": "github-actions"},
+        "app": {"id": f"A_{run.report.app}", "databaseId": 15368, "name": run.report.app, "slug": run.report.app},
     }
     link = details_url(url, state, run)
     return {
@@ -46,9 +46,9 @@ def _run_node(url: str, state: RepositoryState, run: CheckRun) -> Json:
         "externalId": "",
         "startedAt": run.started_at,
         "completedAt": run.completed_at,
-        "title": run.summary or None,
-        "summary": run.summary or None,
-        "text": None,
+        "title": run.report.summary.partition("\n")[0] or None,
+        "summary": run.report.summary or None,
+        "text": run.report.text or None,
         "checkSuite": suite,
         "isRequired": _requirement(state, run.name),
     }

@@ -11,7 +11,7 @@ from tests.fake_github.graphql_checks import rollup_node
 from tests.fake_github.graphql_errors import TypedError
 from tests.fake_github.graphql_nodes import actor_node, commit_node, connection, label_node, milestone_node, paged
 from tests.fake_github.graphql_reviews import ReviewNodes
-from tests.fake_github.mergeability import merge_state, read_mergeable, review_decision, test_merge
+from tests.fake_github.mergeability import merge_state, read_mergeable, review_decision, trial_merge
 from tests.fake_github.render_pulls import PullRenderer
 from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import Account, Json, Pull
@@ -62,7 +62,7 @@ class PullNodes:
             "mergedAt": pull.merged_at,
             "mergedBy": self._actor(pull.merged_by),
             "mergeCommit": commit_node(pull.merge_sha),
-            "potentialMergeCommit": lambda _info: commit_node(test_merge(state, pull)),
+            "potentialMergeCommit": lambda _info: commit_node(trial_merge(state, pull)),
             "labels": paged(lambda: [state.labels[key] for key in pull.label_keys], label_node),
             "milestone": milestone_node(state.milestones[pull.milestone]) if pull.milestone else None,
             "reviewDecision": lambda _info: review_decision(state, pull),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fake_github.graphql_nodes import actor_node, commit_node, connection, paged
-from tests.fake_github.values import Account, Comment, Json, Pull, Review, ReviewComment, Thread
+from tests.fake_github.values import GHOST, Account, Comment, Json, Pull, Review, ReviewComment, Thread
 
 
 class ReviewNodes:
@@ -42,7 +42,8 @@ class ReviewNodes:
         return list({review.author.login: review for review in found}.values())
 
     def _said(self, author: Account, body: str, at: str) -> Json:
-        return {"author": actor_node(self._url, author), "body": body, "createdAt": at, "updatedAt": at}
+        known = None if author.login == GHOST else actor_node(self._url, author)
+        return {"author": known, "body": body, "createdAt": at, "updatedAt": at}
 
     def _comment(self, comment: Comment) -> Json:
         return self._said(comment.author, comment.body, comment.created_at) | {

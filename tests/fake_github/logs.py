@@ -31,11 +31,13 @@ def find_run(server: FakeGitHub, number: int) -> CheckRun | None:
     return next((run for run in every if run.id == number), None)
 
 
-def read_log(server: FakeGitHub, parts: SplitResult) -> RawAnswer:
-    """The log as text, for who has the link."""
+def read_log(server: FakeGitHub, parts: SplitResult, authorization: str) -> RawAnswer:
+    """The log as text, for who has the link; as in life it refuses a credential that is not its own."""
+    if authorization:
+        return RawAnswer(400, {"Content-Type": "application/xml"}, b"<Error>InvalidAuthenticationInfo</Error>")
     with server.world.lock:
         name = parts.path.removeprefix(LOGS_PATH)
         run = find_run(server, int(name)) if name.isdecimal() else None
         if run is None or parts.query != f"sig={_signature(run)}":
             return RawAnswer(403, {"Content-Type": "application/xml"}, b"<Error>AuthenticationFailed</Error>")
-        return RawAnswer(200, {"Content-Type": "text/plain; charset=utf-8"}, run.log.encode())
+        return RawAnswer(200, {"Content-Type": "text/plain; charset=utf-8"}, run.report.log.encode())

@@ -17,8 +17,7 @@ def judge(state: RepositoryState, pull: Pull) -> bool:
     key = tips(state, pull)
     if pull.judged_for != key:
         head, base = key
-        related = state.git.has_merge_base(base, head)
-        pull.is_mergeable = related and not state.git.merge(base, head).conflicts
+        pull.is_mergeable = not state.git.merge(base, head).conflicts
         pull.judged_for = key
         pull.test_merge_sha = None
     return pull.is_mergeable
@@ -39,7 +38,7 @@ def read_mergeable(state: RepositoryState, pull: Pull) -> bool | None:
     return judge(state, pull)
 
 
-def test_merge(state: RepositoryState, pull: Pull) -> str | None:
+def trial_merge(state: RepositoryState, pull: Pull) -> str | None:
     """Sha of the test merge commit, once it is known that there is one."""
     if pull.judged_for != tips(state, pull) or not pull.is_mergeable:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fake_github.mergeability import merge_state, read_mergeable, test_merge
+from tests.fake_github.mergeability import merge_state, read_mergeable, trial_merge
 from tests.fake_github.render_accounts import label_json, milestone_json, user_json
 from tests.fake_github.render_repository import repository_json
 from tests.fake_github.state import RepositoryState
@@ -54,7 +54,7 @@ class PullRenderer:
     def alone(self, pull: Pull) -> Json:
         """The whole of it. Reading it starts the job that finds out whether it can be merged."""
         mergeable = read_mergeable(self._state, pull)
-        test_merge(self._state, pull)
+        trial_merge(self._state, pull)
         return self.told(pull, mergeable=mergeable)
 
     def told(self, pull: Pull, *, mergeable: bool | None) -> Json:
@@ -73,8 +73,10 @@ class PullRenderer:
 
     def size(self, pull: Pull) -> Json:
         """Commits, files and lines."""
-        git, base = self._state.git, self._state.branches.get(pull.base_branch, pull.base_sha)
-        stat = git.run("diff", "--numstat", f"{base}...{pull.head_sha}").splitlines()
+        git, base = self._state.git, pull.base_sha
+        if pull.state == "open":
+            base = self._state.branches.get(pull.base_branch, base)
+        stat = git.run("diff", "--numstat", git.fork_point(base, pull.head_sha), pull.head_sha).splitlines()
         lines = [[int(word) if word.isdecimal() else 0 for word in line.split("\t")[:2]] for line in stat]
         return {
             "commits": len(git.commits(pull.head_sha, f"^{base}")),

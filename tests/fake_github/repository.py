@@ -98,6 +98,13 @@ class FakeRepository:
             self.server.refresh(self.state)
             return run
 
+    def report(self, target: int | str, report: CheckReport) -> CheckRun:
+        """A check run that is done, with all that it says: summary, text, annotations, another app than Actions."""
+        with self.server.world.lock:
+            run = report_check(self.state, self._sha(target), report)
+            self.server.refresh(self.state)
+            return run
+
     def set_status(self, target: int | str, context: str, state: str = "success") -> None:
         """A commit status on a pull request's head or a sha: error, failure, pending or success."""
         with self.server.world.lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.fake_github.calls import Answer, ApiError, Call, Router, not_found
+from tests.fake_github.ci import ACTIONS
 from tests.fake_github.logs import log_link
 from tests.fake_github.pages import PAGING, page_of
 from tests.fake_github.render_repository import repository_json
@@ -25,7 +26,9 @@ def _sha(state: RepositoryState, ref: str) -> str:
 
 
 def details_url(url: str, state: RepositoryState, run: CheckRun) -> str:
-    """The page of a job; its last part is the id that its log is found by."""
+    """The page of a job, whose last part is the id that its log is found by; or the page of another app."""
+    if run.report.app != ACTIONS:
+        return f"https://ci.example.invalid/builds/{run.id}"
     return f"{url}/{state.full_name}/actions/runs/{run.id + 1}/job/{run.id}"
 
 
@@ -46,10 +49,10 @@ def _check_json(call: Call, run: CheckRun) -> Json:
         "started_at": run.started_at,
         "completed_at": run.completed_at,
         "output": {
-            "title": run.summary or None,
-            "summary": run.summary or None,
-            "text": None,
-            "annotations_count": 0,
+            "title": run.report.summary.partition("\n")[0] or None,
+            "summary": run.report.summary or None,
+            "text": run.report.text or None,
+            "annotations_count": len(run.report.annotations),
             "annotations_url": f"{api}/annotations",
         },
         "check_suite": {"id": run.id + 2},
@@ -123,9 +126,24 @@ def get_check_run(call: Call) -> Answer:
 
 @router.add("GET /repos/{owner}/{repo}/check-runs/{run}/annotations", answers="list[CheckAnnotation]", query=PAGING)
 def list_annotations(call: Call) -> Answer:
-    """The fake's checks leave none."""
-    _run(call)
-    return Answer([])
+    """What the check says of lines, 30 a page unless asked."""
+    page, headers = page_of(call, _run(call).report.annotations)
+    found = [
+        {
+            "path": one.path,
+            "start_line": one.line,
+            "end_line": one.line,
+            "start_column": None,
+            "end_column": None,
+            "annotation_level": "failure",
+            "title": None,
+            "message": one.message,
+            "raw_details": None,
+            "blob_href": f"{call.server.url}/{call.repository.full_name}/blob/{one.path}",
+        }
+        for one in page
+    ]
+    return Answer(found, headers=headers)
 
 
 @router.add("GET /repos/{owner}/{repo}/actions/jobs/{run}/logs", answers=None)
@@ -134,6 +152,6 @@ def get_job_log(call: Call) -> Answer:
     run = _run(call)
     if call.account and not call.caller.may(call.repository, "write"):
         raise ApiError(403, "Must have admin rights to Repository.")
-    if not run.log:
+    if not run.report.log or run.report.app != ACTIONS:
         raise not_found()
     return Answer(None, 302, {"Location": log_link(call.server, run)})

@@ -7,7 +7,7 @@ from tests.fake_github.pages import PAGING, page_of
 from tests.fake_github.render_accounts import user_json
 from tests.fake_github.rest_pulls import BODY_MAX
 from tests.fake_github.state import RepositoryState
-from tests.fake_github.values import Account, Comment, Json, Pull, Review, ReviewComment, Thread
+from tests.fake_github.values import GHOST, Account, Comment, Json, Pull, Review, ReviewComment, Thread
 
 router = Router()
 
@@ -16,6 +16,10 @@ def _association(state: RepositoryState, account: Account) -> str:
     if account == state.owner:
         return "OWNER"
     return "COLLABORATOR" if account.login in state.permissions else "NONE"
+
+
+def _user(call: Call, account: Account) -> Json | None:
+    return None if account.login == GHOST else user_json(call.server.url, account)
 
 
 def _html(call: Call, pull: Pull) -> str:
@@ -35,7 +39,7 @@ def comment_json(call: Call, pull: Pull, comment: Comment) -> Json:
         "html_url": f"{_html(call, pull)}#issuecomment-{comment.id}",
         "issue_url": f"{_api(call)}/issues/{pull.number}",
         "body": comment.body,
-        "user": user_json(call.server.url, comment.author),
+        "user": _user(call, comment.author),
         "created_at": comment.created_at,
         "updated_at": comment.created_at,
         "author_association": _association(call.repository, comment.author),
@@ -75,7 +79,7 @@ def review_json(call: Call, pull: Pull, review: Review) -> Json:
     return {
         "id": review.id,
         "node_id": f"PRR_{review.id:08d}",
-        "user": user_json(call.server.url, review.author),
+        "user": _user(call, review.author),
         "body": review.body,
         "state": review.state,
         "html_url": html,
@@ -109,7 +113,7 @@ def _remark_json(call: Call, pull: Pull, thread: Thread, comment: ReviewComment)
         "path": thread.path,
         "commit_id": pull.head_sha,
         "original_commit_id": comment.commit_sha,
-        "user": user_json(call.server.url, comment.author),
+        "user": _user(call, comment.author),
         "body": comment.body,
         "created_at": comment.created_at,
         "updated_at": comment.created_at,

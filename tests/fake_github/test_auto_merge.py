@@ -62,7 +62,7 @@ def test_ci_decided_by_the_tree_and_in_time(hub: Hub) -> None:
     assert run.status == "in_progress"
     hub.server.clock.advance(6)
     hub.remote.get_pull(1)
-    assert (run.status, run.conclusion, run.log) == ("completed", "failure", "it is bad")
+    assert (run.status, run.conclusion, run.report.log) == ("completed", "failure", "it is bad")
     hub.git(hub.clone, "rm", "--quiet", "bad.txt")
     hub.push("feature/a", {"good.txt": "y"}, start="HEAD")
     hub.server.clock.advance(6)

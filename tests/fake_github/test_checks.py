@@ -6,6 +6,7 @@ import pytest
 import requests
 from github import GithubException, UnknownObjectException
 
+from tests.fake_github.ci import Annotation, CheckReport
 from tests.fake_github.hub import Hub, client_of
 
 
@@ -52,6 +53,27 @@ def test_a_check_run_and_its_log(hub: Hub) -> None:
     assert requests.get(link, timeout=5).text == "line 1\nit broke\n"
     assert hub.token not in link
     assert get(hub, f"/actions/jobs/{hub.repository.set_check(1, 'lint').id}/logs")[0] == 404
+
+
+def test_the_store_of_logs_refuses_our_credential(hub: Hub) -> None:
+    hub.open("feature/a")
+    run = hub.repository.set_check(1, "ci", "failure", log="it broke\n")
+    link = str(get(hub, f"/actions/jobs/{run.id}/logs")[1]["location"])
+    assert requests.get(link, headers={"Authorization": f"token {hub.token}"}, timeout=5).status_code == 400
+    assert requests.get(link.replace("sig=", "sig=0"), timeout=5).status_code == 403
+
+
+def test_a_check_of_another_app_says_it_in_its_output(hub: Hub) -> None:
+    hub.open("feature/a")
+    told = (Annotation("a.txt", 3, "Not so."),)
+    run = hub.repository.report(
+        1, CheckReport("lint", "failure", summary="Bad\n1 line", annotations=told, app="linter")
+    )
+    found = hub.remote.get_check_run(run.id)
+    assert (found.output.title, found.output.summary, found.output.annotations_count) == ("Bad", "Bad\n1 line", 1)
+    assert [(one.path, one.start_line, one.message) for one in found.get_annotations()] == [("a.txt", 3, "Not so.")]
+    assert found.details_url.startswith("https://ci.example.invalid/")
+    assert get(hub, f"/actions/jobs/{run.id}/logs")[0] == 404
 
 
 def test_refs(hub: Hub) -> None:

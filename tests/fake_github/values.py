@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tests.fake_github.ci import CheckReport
+
 Json = dict[str, Any]
+
+
+GHOST = "ghost"
+"""Who wrote what a deleted account had written: GitHub tells no author of it."""
 
 
 class Account(NamedTuple):
@@ -119,9 +125,9 @@ class CheckRun:
     status: str
     conclusion: str | None
     started_at: str
+    report: CheckReport
+    """What it said when it was done; until then only its app counts."""
     completed_at: str | None = None
-    log: str = ""
-    summary: str = ""
 
 
 @dataclass
