@@ -56,6 +56,13 @@ class WorktreeStatus(NamedTuple):
         return not self.changed and not self.untracked
 
 
+class Joined(NamedTuple):
+    """A branch after others' commits were taken in. `conflicts` are files left with markers, the merge unfinished."""
+
+    head_sha: str
+    conflicts: tuple[str, ...] = ()
+
+
 class Commit(NamedTuple):
     """One commit of a branch: full sha and subject line."""
 
