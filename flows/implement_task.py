@@ -27,9 +27,21 @@ from flows.wiring import open_workplace
 from flows.worker_states import enter_state, prefect_state, record_facts
 from flows.worker_turn import take_turn
 from parallel_workers import messages
-from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge, is_overdue
+from parallel_workers.decisions.merge_decisions import (
+    EnableAutoMerge,
+    GiveUp,
+    Merge,
+    Merged,
+    MergeRules,
+    Rework,
+    ReworkMemory,
+    UpdateBranch,
+    Wait,
+)
+from parallel_workers.decisions.merging import decide_merge, is_overdue
 from parallel_workers.errors import ForgeError, MergeConflictError, ParallelWorkersError, StoppedError
 from parallel_workers.lifecycle import WorkerState
+from parallel_workers.pull_request_snapshots import PullRequestSnapshot
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work import carry_out, prepare, run_setup, work_fingerprint
@@ -186,7 +198,8 @@ async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> Wakened:
 
 async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | None, str]:
     """The merged pull request, or why it is not merged yet."""
-    decision = decide_merge(seen, order.merge)
+    rules = MergeRules(order.merge, order.merge_method, order.rework_rounds)
+    decision = decide_merge(PullRequestSnapshot(seen), rules, ReworkMemory(), seen.number)
     match decision:
         case Merged():
             return seen, ""
@@ -196,10 +209,12 @@ async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | N
             return None, reason
         case GiveUp(reason=reason):
             raise ForgeError(reason)
-        case Merge():
+        case Rework(reason=reason) | UpdateBranch(reason=reason) | EnableAutoMerge(reason=reason):
+            return None, reason
+        case Merge(method=method):
             forge = open_workplace(order.repository).forge
             async with forge_write_slot(order):
-                attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, order.merge_method)
+                attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, method)
         case _:
             assert_never(decision)
     if attempt.outcome is MergeOutcome.MERGED:

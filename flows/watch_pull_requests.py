@@ -28,10 +28,12 @@ from flows.wiring import open_workplace
 from flows.worker_lock import is_held
 from flows.worker_runs import run_worker
 from flows.worker_states import read_runs, to_record, worker_state
-from parallel_workers.decisions.merging import Wait, decide_merge, is_overdue
+from parallel_workers.decisions.merge_decisions import MergeRules, ReworkMemory, Wait
+from parallel_workers.decisions.merging import decide_merge, is_overdue
 from parallel_workers.errors import ParallelWorkersError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import TaskOutcome, WorkerRecord
+from parallel_workers.pull_request_snapshots import PullRequestSnapshot
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 
@@ -134,8 +136,9 @@ def _find_moved(repository: str, orders: list[TaskOrder]) -> set[str]:
 def _has_moved(order: TaskOrder, pull_request: PullRequest | None) -> bool:
     if pull_request is None:
         return False
-    waits = isinstance(decide_merge(pull_request, order.merge), Wait)
-    return not waits or is_overdue(pull_request, order.review_timeout, datetime.now(UTC))
+    rules = MergeRules(order.merge, order.merge_method, order.rework_rounds)
+    decision = decide_merge(PullRequestSnapshot(pull_request), rules, ReworkMemory(), pull_request.number)
+    return not isinstance(decision, Wait) or is_overdue(pull_request, order.review_timeout, datetime.now(UTC))
 
 
 async def _wake(runs: list[FlowRun]) -> None:
