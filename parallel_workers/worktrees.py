@@ -57,10 +57,14 @@ class WorktreeStatus(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """A branch after others' commits were taken in. `conflicts` are files left with markers, the merge unfinished."""
+    """A branch after others' commits were taken in. `conflicts` are files left with markers, the merge unfinished.
+
+    `their_sha` is the commit that is in it now, or will be when the merge is concluded; '' when there was none.
+    """
 
     head_sha: str
     conflicts: tuple[str, ...] = ()
+    their_sha: str = ""
 
 
 class Commit(NamedTuple):

@@ -62,7 +62,7 @@ def place(clone: Path, repository: GitPythonRepository, make_plan: MakePlan, git
 
 def test_nothing_new_changes_nothing(place: Place) -> None:
     before = place.head()
-    assert place.repository.bring_up_to_remote(place.worktree, BRANCH, before) == (before, ())
+    assert place.repository.bring_up_to_remote(place.worktree, BRANCH, before)[:2] == (before, ())
 
 
 def test_a_persons_commits_on_top_are_fast_forwarded_into_the_worktree(place: Place) -> None:
@@ -135,7 +135,7 @@ def test_a_new_machine_takes_the_branch_as_it_is_and_notices_when_it_was_rewritt
 def test_a_branch_that_is_gone_from_the_remote_has_nothing_to_take_in(place: Place) -> None:
     before = place.head()
     place.git(place.person, "push", "--quiet", "origin", f":{BRANCH}")
-    assert place.repository.bring_up_to_remote(place.worktree, BRANCH, before) == (before, ())
+    assert place.repository.bring_up_to_remote(place.worktree, BRANCH, before)[:2] == (before, ())
 
 
 def test_a_base_without_conflicts_is_merged_in(place: Place) -> None:
@@ -144,7 +144,7 @@ def test_a_base_without_conflicts_is_merged_in(place: Place) -> None:
     assert place.holds(base)
     assert place.repository.find_fork(BRANCH, "main") == base
     again = place.head()
-    assert place.repository.merge_base_into(place.worktree, BRANCH, "main") == (again, ())
+    assert place.repository.merge_base_into(place.worktree, BRANCH, "main") == (again, (), base)
 
 
 def test_a_conflict_with_the_base_waits_for_the_agent_also_after_a_restart(place: Place) -> None:

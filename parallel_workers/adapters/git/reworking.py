@@ -31,7 +31,7 @@ def join_remote(opened: OpenedRepository, worktree: Path, branch: str, there: st
     location = _locate(opened, worktree, branch)
     ours = read_head_sha(opened, branch)
     if there == ours or _contains(opened, ours, there):
-        return Joined(ours)
+        return Joined(ours, (), there)
     pushed = read_ref(opened.common_dir, pushed_ref(branch))
     known = [sha for sha in (pushed_sha, pushed) if sha]
     if not all(_contains(opened, there, sha) for sha in known or [ours]):
@@ -48,9 +48,10 @@ def join_base(opened: OpenedRepository, worktree: Path, branch: str, base: tuple
     merging = read_ref(location.git_dir, "MERGE_HEAD")
     if merging == sha:
         # an earlier run was ended in the middle of this very merge: what its agent solved already is kept
-        return Joined(ours, find_conflicts(opened, worktree, sha))
+        return Joined(ours, find_conflicts(opened, worktree, sha), sha)
     if merging is None and _contains(opened, ours, sha):
-        return Joined(ours)
+        # merged by an earlier run, whose agent may have committed the markers too
+        return Joined(ours, find_conflicts(opened, worktree, sha), sha)
     return _merge(opened, location, branch, sha, f"Merge branch '{name}' into {branch}")
 
 
@@ -84,10 +85,10 @@ def _merge(opened: OpenedRepository, location: WorktreeLocation, branch: str, sh
     output = opened.ask_in(location, *arguments)
     files = tuple(sorted(read_unmerged(opened, location)))
     if output.code == 1 and files:
-        return Joined(read_head_sha(opened, branch), files)
+        return Joined(read_head_sha(opened, branch), files, sha)
     _undo_half(opened, location, output)
     checked(output, arguments)
-    return Joined(read_head_sha(opened, branch))
+    return Joined(read_head_sha(opened, branch), (), sha)
 
 
 def _put_away(opened: OpenedRepository, location: WorktreeLocation) -> None:
