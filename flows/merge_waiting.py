@@ -12,7 +12,7 @@ from flows.events import worker_event
 from flows.limits import COMMENT, ENABLE, MERGE, UPDATE, forge_writes
 from flows.local_engine import current_engine
 from flows.peers import read_peers
-from flows.pull_request_watch import Sight, sight_of
+from flows.pull_request_watch import Sight, Turn, sight_of
 from flows.remembered import Remembered, recall, write_down
 from flows.wiring import workplace_of
 from flows.worker_states import enter_state
@@ -25,6 +25,7 @@ from parallel_workers.decisions.merge_decisions import (
     MergeDecision,
     MergeRules,
     Rework,
+    ReworkKind,
     UpdateBranch,
     Wait,
 )
@@ -96,7 +97,8 @@ class _MergeWait:
     async def look_once(self) -> Wakened:
         """For an engine that does not wait."""
         number = self._seen.number
-        peers = {**await read_peers(self._order.repository), number: self._order.merge}
+        own = Turn(self._order.merge, self._memory.has_taken_turn)
+        peers = {**await read_peers(self._order.repository), number: own}
         seen = await asyncio.to_thread(self._forge.look, tuple(peers), at_once=True)
         return await self._act_on(sight_of(number, seen, peers)._replace(waits_for_forge=self._forge.waits_for_forge()))
 
@@ -148,10 +150,13 @@ class _MergeWait:
             case GiveUp(reason=reason):
                 raise ForgeError(reason)
             case Rework():
+                if decision.kind is ReworkKind.CONFLICT:
+                    current_engine().watch(self._order).take_turn(self._seen.number)
                 return Wakened(self._seen, rework=decision)
             case Wait():
                 return await self._wait(decision)
             case UpdateBranch(head_sha=head_sha, reason=reason):
+                current_engine().watch(self._order).take_turn(self._seen.number)
                 async with forge_writes(self._order, UPDATE):
                     refused = await asyncio.to_thread(self._forge.update_branch, self._seen.number, head_sha)
                 get_run_logger().info("%s: %s", reason, refused or "its branch was updated")

@@ -9,16 +9,18 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from pydantic import ValidationError
 
 from flows.prefect_clients import prefect_client
+from flows.pull_request_watch import Turn
+from flows.remembered import read_remembered
 from flows.worker_lock import is_held
 from flows.worker_states import read_runs, to_record, worker_state
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.spec import MergePolicy, TaskOrder
+from parallel_workers.spec import TaskOrder
 
 _ALIVE = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
-async def read_peers(repository: str) -> dict[int, MergePolicy]:
-    """Who merges it, by pull request number, for every worker of the repository that will see its own through."""
+async def read_peers(repository: str) -> dict[int, Turn]:
+    """Turns by pull request number, of every worker of the repository that will see its own through."""
     return peers_among(await read_living(), repository)
 
 
@@ -28,15 +30,15 @@ async def read_living() -> list[FlowRun]:
         return await read_runs(client, state_types=_ALIVE)
 
 
-def peers_among(runs: Iterable[FlowRun], repository: str) -> dict[int, MergePolicy]:
+def peers_among(runs: Iterable[FlowRun], repository: str) -> dict[int, Turn]:
     """As `read_peers`, among runs that are at hand."""
-    peers: dict[int, MergePolicy] = {}
+    peers: dict[int, Turn] = {}
     for run in runs:
         record = to_record(run)
         if record.repository == repository and record.pr_number is not None and _is_alive(run, record.worker_id):
             order = order_of(run)
             if order is not None:
-                peers[record.pr_number] = order.merge
+                peers[record.pr_number] = Turn(order.merge, read_remembered(run.labels).has_taken_turn)
     return peers
 
 

@@ -31,13 +31,26 @@ class Sight(NamedTuple):
     waits_for_forge: str = ""
 
 
-def sight_of(number: int, seen: Mapping[int, PullRequestSnapshot], policies: Mapping[int, MergePolicy]) -> Sight:
-    """What `seen` says about one pull request; `policies` are those of all that take turns with it, by number."""
+class Turn(NamedTuple):
+    """What counts when it is decided whose turn it is. `is_taken`: it was brought up to date with its base before."""
+
+    policy: MergePolicy
+    is_taken: bool = False
+
+
+def sight_of(number: int, seen: Mapping[int, PullRequestSnapshot], turns: Mapping[int, Turn]) -> Sight:
+    """What `seen` says about one pull request; `turns` are those of all that take turns with it, by number.
+
+    Whoever has taken its turn keeps it until it is merged, or something else stands in its way: one with a lower number
+    that comes later would otherwise be updated too, and then again.
+    """
     snapshot = seen.get(number)
     if snapshot is None:
         return Sight(None, None)
-    ours = (seen[each] for each, policy in policies.items() if each in seen and policy is MergePolicy.AUTO)
-    return Sight(snapshot, decide_front(ours).get(snapshot.pull_request.base_branch))
+    base = snapshot.pull_request.base_branch
+    ours = {each: turn for each, turn in turns.items() if each in seen and turn.policy is MergePolicy.AUTO}
+    taken = decide_front(seen[each] for each, turn in ours.items() if turn.is_taken)
+    return Sight(snapshot, taken.get(base) or decide_front(seen[each] for each in ours).get(base))
 
 
 class PullRequestWatch:
@@ -49,7 +62,7 @@ class PullRequestWatch:
     def __init__(self, forge: Forge, poll_seconds: float) -> None:
         self._forge = forge
         self._poll_seconds = poll_seconds
-        self._followed: dict[int, MergePolicy] = {}
+        self._followed: dict[int, Turn] = {}
         self._waiting: set[int] = set()
         self._seen: Mapping[int, PullRequestSnapshot] = {}
         self._waits_for_forge = ""
@@ -61,7 +74,7 @@ class PullRequestWatch:
     @asynccontextmanager
     async def following(self, number: int, policy: MergePolicy) -> AsyncIterator[None]:
         """While inside, the pull request takes its turn with the others, also while its worker is back at work."""
-        self._followed[number] = policy
+        self._followed[number] = Turn(policy)
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())
         try:
@@ -74,6 +87,11 @@ class PullRequestWatch:
                 self._polling.cancel()
                 await asyncio.gather(self._polling, return_exceptions=True)
                 self._polling = None
+
+    def take_turn(self, number: int) -> None:
+        """The pull request is being brought up to date with its base."""
+        if number in self._followed:
+            self._followed[number] = self._followed[number]._replace(is_taken=True)
 
     async def next_look(self, number: int, *, soon: bool = False) -> Sight:
         """The pull request as the next look finds it; only inside `following`. `soon` does not wait the interval."""

@@ -10,7 +10,7 @@ from prefect.context import FlowRunContext
 from flows.flow_names import LABEL_PREFIX
 from flows.worker_states import record_facts
 from parallel_workers.decisions.merge_decisions import Rework, ReworkKind, ReworkMemory
-from parallel_workers.decisions.rework_memory import heed_label, remember
+from parallel_workers.decisions.rework_memory import count_conflicts, heed_label, remember
 
 _HANDLED, _ROUNDS, _PENDING, _RESETS = "handled", "rework_rounds", "rework", "rework_resets"
 _ASKED = "asked-person"
@@ -37,6 +37,11 @@ class Remembered(NamedTuple):
     def has_reworked(self) -> bool:
         """Whether the run ever went back to work, or is about to."""
         return bool(self.memory.handled or self.pending or self.resets)
+
+    @property
+    def has_taken_turn(self) -> bool:
+        """Whether the branch was, or is being, brought up to date with its base."""
+        return count_conflicts(_with_pending(self)) > 0
 
     def with_asked(self) -> Remembered:
         """After a person was asked for."""

@@ -27,7 +27,7 @@ async def test_pull_requests_that_all_touch_one_file_are_all_merged_with_one_upd
     prefect_server: ServerAddress, make_repository: MakeRepository, git: Git, tmp_path: Path, *, bare_remote: bool
 ) -> None:
     repository, runs, count = make_repository("repo", FILES, bare_remote=bare_remote), tmp_path / "runs", 5
-    tasks = {f"T-{number}": {"shell": settling_agent(runs)} for number in range(1, count + 1)}
+    tasks = {f"T-{number}": {"shell": settling_agent(runs, count)} for number in range(1, count + 1)}
     batch = shell_batch(repository, tasks, max_workers=count)
     outcome = await carry_out(batch, options=RunOptions(str(tmp_path / "trees"), poll_seconds=0.2))
     assert outcome.succeeded, outcome
