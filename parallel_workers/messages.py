@@ -70,6 +70,16 @@ def overdue(order: TaskOrder, number: int) -> str:
     return f"nobody merged #{number} within {span} (review_timeout); its work is kept in #{number}"
 
 
+def rework_failed(reason: str, error: str) -> str:
+    """What is said on a pull request when its worker could not do what it went back to work for."""
+    return f"could not do anything about this: {reason}\n\n{error}"
+
+
+def rework_refused(reason: str, said: str) -> str:
+    """What is said on a pull request when the agent found that nothing has to be changed."""
+    return f"the agent changed nothing about this: {reason}\n\nIt said: {said}"
+
+
 def begun_in_foreground(workers: Sequence[tuple[str, str]]) -> str:
     """Why a deployed batch does not begin: `workers` are task and worker ids that a foreground run left."""
     named = ", ".join(f"{task} ({worker})" for task, worker in workers)
