@@ -57,7 +57,8 @@ def rework_prompt(
     """The feedback for the agent, for `prompts.render_prompt`; some 30,000 characters, of hostile text 100,000 at most.
 
     `logs` are the ends of what red checks said, by the check's key, or by its name. `conflicts` are the files that git
-    left with conflict markers: of the base, or, when the matter is another, of what somebody pushed to the branch. Words of others are redacted, cut, and fenced as what they are: not to be obeyed.
+    left with conflict markers: of the base, or, when the matter is another, of what somebody pushed to the branch.
+    Words of others are redacted, cut, and fenced as what they are: not to be obeyed.
     """
     match rework.kind:
         case ReworkKind.CHECKS:
@@ -90,7 +91,7 @@ def _remark_said(remark: Remark, secrets: Collection[str]) -> _Said:
 
 
 def _within(said: Sequence[_Said], limit: int, all_limit: int) -> list[str]:
-    """Each with as much of its text as there is room for; what has none is at least named, and then counted."""
+    """Each with as much of the end of its text as there is room for; those there is no room for are counted."""
     room = max(min(limit, all_limit // max(len(said), 1)), limit // 10)
     shown = said[: max(all_limit // room, 1)]
     parts = [f"{one.title}\n\n{fenced(_end_of(one.text, room))}" for one in shown]
