@@ -14,7 +14,7 @@ from parallel_workers.decisions.merging import decide_merge
 from parallel_workers.decisions.rework_memory import remember
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot
 from parallel_workers.spec import MergePolicy
-from tests.unit.open_pull_requests import GREEN, OPEN, READY
+from tests.unit.open_pull_requests import GREEN, OPEN, PENDING, READY
 
 RULES = MergeRules(MergePolicy.AUTO)
 
@@ -33,7 +33,9 @@ class Base:
         for number in self.random.sample(sorted(self.open), len(self.open)):
             self._act(number)
         for number, snapshot in self.open.items():
-            if snapshot.checks[0].state is CheckState.PENDING:
+            if not snapshot.checks:
+                self.open[number] = snapshot._replace(checks=(PENDING,), blocked_by="")
+            elif snapshot.checks[0].state is CheckState.PENDING:
                 state = CheckState.RED if number in self.red else CheckState.GREEN
                 self.red.discard(number)
                 self.open[number] = snapshot._replace(checks=(GREEN._replace(state=state),))
@@ -58,11 +60,14 @@ class Base:
         return snapshot._replace(mergeable=Mergeable.CONFLICTING)
 
     def _pushed(self, snapshot: PullRequestSnapshot) -> PullRequestSnapshot:
-        """CI of a head that mends red checks does not bring it up to date with the base."""
+        """A push that mends red checks does not bring it up to date with the base.
+
+        CI is not there at once, and until then the forge only says that it does not merge.
+        """
         self.pushes += 1
-        was_red = snapshot.checks[0].state is CheckState.RED
+        was_red = any(check.state is CheckState.RED for check in snapshot.checks)
         head = snapshot.pull_request._replace(head_sha=f"{self.pushes:040}")
-        pushed = snapshot._replace(pull_request=head, checks=(GREEN._replace(state=CheckState.PENDING),))
+        pushed = snapshot._replace(pull_request=head, checks=(), blocked_by="a required check has not reported")
         return pushed if was_red else pushed._replace(is_behind=False, mergeable=Mergeable.YES)
 
 
