@@ -124,6 +124,20 @@ class MergeConflictError(ForgeError):
         super().__init__(message)
 
 
+class ForeignCommitsError(ForgeError):
+    """The remote's branch has commits that are not in ours; nothing was overwritten."""
+
+
+class RewrittenBranchError(ForgeError):
+    """Somebody rewrote the remote's branch: what we pushed is no longer in it. Nothing was changed or overwritten."""
+
+    def __init__(self, branch: str, there: str, pushed: str) -> None:
+        super().__init__(
+            f"somebody rewrote {branch} on the remote: it is at {there[:12]}, which does not contain what was pushed "
+            f"for this task ({pushed[:12]}). Nothing was overwritten, and the work is kept in the worktree"
+        )
+
+
 class RepositoryLockedError(ParallelWorkersError):
     """Another process holds the repository's lock for too long; the message names the lock file."""
 

@@ -33,8 +33,22 @@ def fetch_base(opened: OpenedRepository, lock: RepositoryLock, base_branch: str)
     return _remote_base(opened, lock, opened.remote, base_branch)
 
 
+def read_base(opened: OpenedRepository, base_branch: str) -> str:
+    """The base as it was fetched last. Raises BaseBranchError when it was never fetched, or is not there."""
+    if opened.remote is None:
+        return _local_base(opened, base_branch)
+    sha = read_ref(opened.common_dir, _tracking(opened.remote, base_branch))
+    if sha is None:
+        raise BaseBranchError(f"{base_branch} was never fetched from {opened.remote.name}")
+    return sha
+
+
+def _tracking(remote: Remote, branch: str) -> str:
+    return f"refs/remotes/{remote.name}/{branch}"
+
+
 def _remote_base(opened: OpenedRepository, lock: RepositoryLock, remote: Remote, base_branch: str) -> str:
-    tracking = f"refs/remotes/{remote.name}/{base_branch}"
+    tracking = _tracking(remote, base_branch)
     arguments = (
         "fetch",
         "--quiet",

@@ -7,7 +7,7 @@ from loguru import logger
 from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.layout import branch_ref, read_ref
 from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository, Remote
-from parallel_workers.errors import ForgeError, UsageError
+from parallel_workers.errors import ForeignCommitsError, UsageError
 
 
 def pushed_ref(branch: str) -> str:
@@ -19,7 +19,7 @@ def push_branch(opened: OpenedRepository, branch: str) -> str:
     """Push `branch`; the sha that is on the remote now (without a remote: the branch's).
 
     Raises:
-        ForgeError: the remote's branch has commits that are not ours.
+        ForeignCommitsError: the remote's branch has commits that are not ours.
         GitCommandError: the remote refused, or could not be reached.
         UsageError: there is no such branch here.
     """
@@ -78,13 +78,13 @@ def _ensure_ours(opened: OpenedRepository, remote: Remote, branch: str, there: s
     """Return if what is on the remote is in our branch: a push of ours whose record was lost.
 
     Raises:
-        ForgeError: it is not.
+        ForeignCommitsError: it is not.
     """
     if there is None:  # we pushed it, and somebody deleted it: nothing of theirs is there to lose
         return
     known = opened.ask("merge-base", "--is-ancestor", there, sha)
     if known.code != 0:
-        raise ForgeError(
+        raise ForeignCommitsError(
             f"{remote.name} has commits on {branch} that are not ours (it is at {there[:12]}): somebody else pushed "
             f"there, and nothing was overwritten. Look at them with git fetch {remote.name} {branch}, merge them into "
             f"{branch} here or delete the branch there, and run this again"
