@@ -51,7 +51,7 @@ class _Said(NamedTuple):
 def rework_prompt(
     rework: Rework, logs: Mapping[str, str], conflicts: Sequence[str] = (), secrets: Collection[str] = ()
 ) -> str:
-    """The feedback for the agent, for `prompts.render_prompt`; some 30,000 characters; hostile ones, fenced, at most thrice that.
+    """The feedback for the agent, for `prompts.render_prompt`; some 30,000 characters, of hostile text 100,000 at most.
 
     `logs` are the ends of what red checks said, by the check's key, or by its name. `conflicts` are the files that git
     left with conflict markers. Words of others are redacted, cut, and fenced as what they are: not to be obeyed.
