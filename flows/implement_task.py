@@ -192,6 +192,10 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         base_branch=order.base_branch,
         labels=messages.labels(order),
         milestone=order.task.milestone or order.metadata.sprint,
+        creates_milestone=bool(order.pull_request.create_milestone),
+        is_draft=bool(order.pull_request.draft),
+        reviewers=order.pull_request.reviewers,
+        assignees=order.pull_request.assignees,
     )
     async with forge_writes(order, OPEN):
         pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)

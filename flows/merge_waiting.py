@@ -126,7 +126,9 @@ class _MergeWait:
         self._seen = snapshot.pull_request
         await self._remember(self._memory.heeding(self._seen.labels))
         for _ in range(_DECISIONS_PER_LOOK):
-            decision = decide_merge(snapshot, rules_of(self._order), self._memory.memory, sight.front)
+            # asked at the last moment: others decide on the same look, and take their turn
+            front = current_engine().watch(self._order).front_beside(self._seen.number) or sight.front
+            decision = decide_merge(snapshot, rules_of(self._order), self._memory.memory, front)
             answer = await self._carry_out(decision, snapshot)
             if isinstance(answer, Wakened):
                 return answer

@@ -88,6 +88,10 @@ class PullRequestWatch:
                 await asyncio.gather(self._polling, return_exceptions=True)
                 self._polling = None
 
+    def front_beside(self, number: int) -> int | None:
+        """Whose turn it is now on the base of this pull request, by the last look and what was taken since."""
+        return sight_of(number, self._seen, self._followed).front
+
     def take_turn(self, number: int) -> None:
         """The pull request is being brought up to date with its base."""
         if number in self._followed:

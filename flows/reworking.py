@@ -16,11 +16,11 @@ from flows.wiring import workplace_of
 from parallel_workers.decisions.merge_decisions import Rework, ReworkKind
 from parallel_workers.errors import ForeignCommitsError
 from parallel_workers.pull_requests import PullRequest
+from parallel_workers.rework import MAX_LOG, rework_prompt
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work import WorkStart
 from parallel_workers.worktrees import Joined
 
-_LOG_CHARS = 8000
 _PUSHES = 3
 
 
@@ -67,8 +67,14 @@ async def _start(order: TaskOrder, asked: Rework, joined: Joined, base_sha: str,
         get_run_logger().info("%s merges into %s without conflict; no agent is needed", order.base_branch, order.branch)
         return WorkStart(base_sha, since, needs_agent=False)
     forge = workplace_of(order).forge
-    logs = {check.name: await asyncio.to_thread(forge.fetch_check_log, check, _LOG_CHARS) for check in asked.checks}
-    return WorkStart(base_sha, since, _told(asked, logs, joined.conflicts), joined.conflicts)
+    logs = {
+        check.key or check.name: await asyncio.to_thread(forge.fetch_check_log, check, MAX_LOG)
+        for check in asked.checks
+    }
+    told = [rework_prompt(asked, logs, joined.conflicts)]
+    if joined.conflicts and asked.kind is not ReworkKind.CONFLICT:
+        told.append(rework_prompt(Rework(ReworkKind.CONFLICT, "", ""), {}, joined.conflicts))
+    return WorkStart(base_sha, since, "\n\n".join(told), joined.conflicts)
 
 
 async def push(order: TaskOrder) -> str:
@@ -99,7 +105,3 @@ def _pushed_sha(order: TaskOrder) -> str:
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     return str(run.labels.get(f"{LABEL_PREFIX}head_sha", "")) if run is not None else ""
-
-
-def _told(asked: Rework, logs: dict[str, str], conflicts: tuple[str, ...]) -> str:
-    return f"{asked.reason} {logs} {conflicts}"
