@@ -71,11 +71,15 @@ def trial_merge(state: RepositoryState, pull: Pull) -> str | None:
 
 
 def review_decision(state: RepositoryState, pull: Pull) -> str | None:
-    """APPROVED, CHANGES_REQUESTED or REVIEW_REQUIRED; None when the base asks for no reviews."""
+    """APPROVED, CHANGES_REQUESTED or REVIEW_REQUIRED; None when the base asks for no reviews.
+
+    Only reviewers with write access count.
+    """
     needed = state.protections.get(pull.base_branch, Protection()).required_reviews
     if not needed:
         return None
-    words = list(latest_opinions(pull).values())
+    said = latest_opinions(pull).items()
+    words = [word for login, word in said if state.permission_of(login) in {"write", "admin"}]
     if "CHANGES_REQUESTED" in words:
         return "CHANGES_REQUESTED"
     return "APPROVED" if words.count("APPROVED") >= needed else "REVIEW_REQUIRED"

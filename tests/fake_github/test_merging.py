@@ -87,6 +87,22 @@ def test_states_by_rules(hub: Hub) -> None:
     assert refused(hub)[0] == 405
 
 
+def test_only_reviews_of_who_may_write_count(hub: Hub) -> None:
+    hub.repository.protect(required_reviews=1)
+    hub.repository.give("reader", "read")
+    hub.open("feature/a")
+    hub.repository.review(1, "reader", "APPROVED")
+    assert hub.known(1).mergeable_state == "blocked"
+    hub.repository.review(1, "ann", "APPROVED")
+    assert hub.known(1).mergeable_state == "clean"
+    review = hub.repository.review(1, "bob", "CHANGES_REQUESTED")
+    assert refused(hub) == (405, "Changes have been requested on this pull request.")
+    hub.repository.review(1, "bob", "COMMENTED", "Hm.")
+    assert hub.known(1).mergeable_state == "blocked"
+    hub.repository.dismiss(1, review)
+    assert hub.known(1).mergeable_state == "clean"
+
+
 def test_updating_a_branch(hub: Hub) -> None:
     pull = hub.open("feature/a")
     head = pull.head.sha
