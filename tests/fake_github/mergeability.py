@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from tests.fake_github.checks import colours
@@ -96,18 +97,36 @@ def objections(state: RepositoryState, pull: Pull) -> list[str]:
     if rules is None:
         return []
     said = colours(state, pull.head_sha)
-    verbs = {"red": "is failing", "pending": "is in progress"}
-    found = [
-        f'Required status check "{name}" {verbs.get(said.get(name, ""), "is expected")}.'
-        for name in rules.required_checks
-        if said.get(name) != "green"
-    ]
+    kinds = {"red": "failing", "pending": "in progress"}
+    missing = {name: kinds.get(said.get(name, ""), "expected") for name in rules.required_checks}
+    found = word_missing_checks({name: kind for name, kind in missing.items() if said.get(name) != "green"}, rules)
     decision = review_decision(state, pull)
     if decision == "CHANGES_REQUESTED":
         found.append("Changes have been requested on this pull request.")
     if decision == "REVIEW_REQUIRED":
         found.append(f"At least {rules.required_reviews} approving review is required by reviewers with write access.")
     return found
+
+
+def word_missing_checks(missing: dict[str, str], rules: Protection) -> list[str]:
+    """GitHub's sentence about required checks that are failing, in progress or expected; none for none."""
+    total, kinds = len(rules.required_checks), set(missing.values())
+    if not missing:
+        return []
+    if total == 1:
+        ((name, kind),) = missing.items()
+        return [f'Required status check "{name}" is {kind}.']
+    if len(kinds) == 1:
+        return [f"{len(missing)} of {total} required status checks are {kinds.pop()}."]
+    counts = " and ".join(f"{count} {kind}" for kind, count in sorted(Counter(missing.values()).items()))
+    return [f"{len(missing)} of {total} required status checks have not succeeded: {counts}."]
+
+
+def objection_behind(state: RepositoryState, pull: Pull) -> str:
+    """What the merge endpoint says of a branch that is behind: its checks, green as they are, count as not there."""
+    rules = state.protections.get(pull.base_branch, Protection())
+    expected = word_missing_checks(dict.fromkeys(rules.required_checks, "expected"), rules)
+    return "".join(expected) or "Head branch is out of date. Review and try the merge again."
 
 
 def is_behind(state: RepositoryState, pull: Pull) -> bool:
