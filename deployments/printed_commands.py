@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.events.schemas.automations import AutomationCore
 
 from deployments import hosting
@@ -62,10 +63,15 @@ def _registration(block: UUID | None) -> Iterator[str]:
     yield "# What is there already is left as it is."
     yield from (f"{_PREFECT} block register --module {block_type.__module__}" for block_type in BLOCK_TYPES)
     yield f"{_PREFECT} work-pool create {WORK_POOL} --type process"
-    yield from (f"{_PREFECT} gcl create {name} --limit {slots}" for name, slots in LIMITS.items())
+    yield from (_limit(each) for each in LIMITS)
     yield f"{_PREFECT} --no-prompt deploy --all --prefect-file {shlex.quote(str(prefect_file()))}"
     wanted = [zombie_run(), zombie_resumed(), *([batch_failed(block), needs_human(block)] if block else [])]
     yield from (_automation(each) for each in wanted)
+
+
+def _limit(wanted: GlobalConcurrencyLimitCreate) -> str:
+    decay = f" --slot-decay-per-second {wanted.slot_decay_per_second}" if wanted.slot_decay_per_second else ""
+    return f"{_PREFECT} gcl create {wanted.name} --limit {wanted.limit}{decay}"
 
 
 def _automation(wanted: AutomationCore) -> str:

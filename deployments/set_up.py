@@ -17,10 +17,14 @@ from deployments.automations import batch_failed, needs_human, zombie_resumed, z
 from deployments.deployed_flows import apply_deployment
 from deployments.prefect_file import prefect_file, read_deployments
 from flows.flow_names import WORK_POOL
-from flows.limits import FORGE_WRITES, PUSH, agent_limit
+from flows.limits import PUSH, agent_limit, rate_limits
 
 AGENT_PROGRAMS = ("claude", "codex", "opencode", "gemini", "aider")
-LIMITS = {PUSH: 4, FORGE_WRITES: 1} | {agent_limit(program): 10 for program in AGENT_PROGRAMS}
+_SLOTS = {PUSH: 4} | {agent_limit(program): 10 for program in AGENT_PROGRAMS}
+LIMITS = (
+    *(GlobalConcurrencyLimitCreate(name=name, limit=slots) for name, slots in _SLOTS.items()),
+    *rate_limits(),
+)
 """Global concurrency limits as they are made; the operator's from then on."""
 
 BLOCK_TYPES = (WorktreePolicy,)
@@ -49,7 +53,7 @@ async def set_up() -> SetUp:
         for block_type in BLOCK_TYPES:
             await block_type.register_type_and_schema(client=client)
         work_pool = await _ensure_work_pool(client)
-        limits = {name: await _ensure_limit(client, name, slots) for name, slots in LIMITS.items()}
+        limits = {wanted.name: await _ensure_limit(client, wanted) for wanted in LIMITS}
         entries = read_deployments(prefect_file())
         deployments = {entry.name: await apply_deployment(client, entry) for entry in entries}
         block = await find_notification_block(client)
@@ -66,9 +70,9 @@ async def _ensure_work_pool(client: PrefectClient) -> str:
     return "created"
 
 
-async def _ensure_limit(client: PrefectClient, name: str, slots: int) -> str:
+async def _ensure_limit(client: PrefectClient, wanted: GlobalConcurrencyLimitCreate) -> str:
     try:
-        await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=slots))
+        await client.create_global_concurrency_limit(wanted)
     except ObjectAlreadyExists:
         return "unchanged"
     return "created"

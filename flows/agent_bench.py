@@ -12,7 +12,7 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 from flows.local_engine import current_engine
-from flows.wiring import open_workplace
+from flows.wiring import workplace_of
 from parallel_workers.adapters.agents.output import LineThrottle
 from parallel_workers.locations import data_folder
 from parallel_workers.prompts import worker_environment, worker_port
@@ -59,7 +59,7 @@ async def bench_for(order: TaskOrder, log: Logger) -> AsyncIterator[ThreadedBenc
         engine.observer.output(order.task.id, line)
         throttled(line)
 
-    workplace = open_workplace(order.repository)
+    workplace = workplace_of(order)
     stop = engine.session(order).stop.thread
     try:
         yield ThreadedBench(Bench(workplace.git, workplace.runner, environment, folder, on_line, stop))

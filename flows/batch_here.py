@@ -34,6 +34,7 @@ class BatchHere:
         self._ended: dict[str, TaskOutcome] = {}
         self._skipped: Mapping[str, str] = {}
         self._begun = time.monotonic()
+        engine.max_workers = batch.max_workers
 
     async def to_end(self) -> None:
         """Start what is ready, wait until something changed, and again, until nothing runs or can run."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, assert_never
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.cache_policies import CacheKeyFnPolicy
@@ -18,30 +17,36 @@ from flows.artifacts import publish_pull_request, publish_report
 from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
-from flows.limits import forge_write_slot, push_slot, work_slot
+from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
+from flows.merge_waiting import Wakened, ask_person, await_merge
+from flows.reworking import begin_rework, note_begun, note_ended, push, rework_key
 from flows.steps import step
 from flows.suspension import suspended_state
 from flows.taken_up_again import find_pushed, find_reviewed, is_still_there, record_work
-from flows.wiring import open_workplace
+from flows.wiring import workplace_of
 from flows.worker_states import enter_state, prefect_state, record_facts
 from flows.worker_turn import take_turn
 from parallel_workers import messages
-from parallel_workers.decisions.merging import GiveUp, Merge, Merged, Wait, decide_merge, is_overdue
-from parallel_workers.errors import ForgeError, MergeConflictError, ParallelWorkersError, StoppedError
+from parallel_workers.decisions.merge_decisions import Rework
+from parallel_workers.errors import (
+    AgentFailedError,
+    ForeignCommitsError,
+    ForgeError,
+    GateFailedError,
+    ParallelWorkersError,
+    RewrittenBranchError,
+    StoppedError,
+)
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
+from parallel_workers.pull_requests import PullRequest, PullRequestDraft
 from parallel_workers.spec import TaskOrder
-from parallel_workers.work import carry_out, prepare, run_setup, work_fingerprint
+from parallel_workers.work import WorkStart, carry_out, prepare, run_setup, work_fingerprint
 from parallel_workers.work_report import WorkReport
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
 
-
-class Wakened(NamedTuple):
-    """How a merge-wait ended: with the merged pull request, or with what it still waits for."""
-
-    merged: PullRequest | None
-    waiting_for: str = ""
+_GIVEN_BACK = (AgentFailedError, GateFailedError, ForeignCommitsError, RewrittenBranchError)
+"""What ends a rework and not the worker: its pull request stays open, and a person is asked."""
 
 
 @flow(
@@ -85,11 +90,39 @@ async def _implement(order: TaskOrder) -> State[object]:
             return await _end_without_change(order, done)
         await record_work(done)
         pull_request = await pr(order, done)
-    await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
-    wakened = await merge_wait(order, pull_request)
-    if wakened.merged is None:
+    async with current_engine().in_review(order, pull_request.number):
+        while True:
+            await _enter(order, WorkerState.PR_OPEN, f"#{pull_request.number} waits to be merged ({order.merge})")
+            wakened = await merge_wait(order, pull_request)
+            if wakened.rework is None:
+                break
+            pull_request, done = await _go_back_to_work(order, wakened.seen, wakened.rework, done)
+    if not wakened.merged:
         return _let_go(order, wakened.waiting_for)
-    return await _finish(order, wakened.merged, done)
+    return await _finish(order, wakened.seen, done)
+
+
+async def _go_back_to_work(
+    order: TaskOrder, seen: PullRequest, asked: Rework, done: WorkReport | None
+) -> tuple[PullRequest, WorkReport | None]:
+    """From PR_OPEN to WORKING, and the pull request as it is then. What the agent cannot do is left to a person."""
+    await note_begun(order, asked, seen)
+    try:
+        async with current_engine().work_room(order):
+            await _enter(order, WorkerState.WORKING, asked.reason)
+            await spawn(order)
+            done = await rework(order, asked, seen)
+        if done.no_change_reason is None:
+            await record_work(done)
+            seen = await pr(order, done)
+    except _GIVEN_BACK as error:
+        await note_ended(order)
+        await ask_person(order, seen.number, messages.rework_failed(asked.reason, str(error)))
+        return seen, done
+    await note_ended(order)
+    if done.no_change_reason is not None:
+        await ask_person(order, seen.number, messages.rework_refused(asked.reason, done.no_change_reason))
+    return seen, done
 
 
 def _work_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -105,7 +138,7 @@ def _work_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 @step("spawn")
 async def spawn(order: TaskOrder) -> EnsuredWorktree:
     """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
-    git = open_workplace(order.repository).git
+    git = workplace_of(order).git
     base_sha = await asyncio.to_thread(git.fetch_base, order.base_branch)
     pushed = await find_pushed(order)
     worktree = await asyncio.to_thread(git.ensure_worktree, _plan(order, pushed.head_sha if pushed else base_sha))
@@ -133,15 +166,23 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
     if again:
         get_run_logger().warning("the work that ended in %s is no longer on %s; doing it again", again, order.branch)
     async with work_slot(order), bench_for(order, get_run_logger()) as bench:
-        return await bench.in_thread(carry_out, order, base_sha)
+        return await bench.in_thread(carry_out, order, WorkStart(base_sha))
+
+
+@step("rework", keep_result=CacheKeyFnPolicy(cache_key_fn=rework_key))
+async def rework(order: TaskOrder, asked: Rework, seen: PullRequest) -> WorkReport:
+    """As `work`, from what is on the remote, with what reviewers, checks or the base say. Done once for each reason."""
+    async with work_slot(order), bench_for(order, get_run_logger()) as bench:
+        start = await begin_rework(order, asked, seen)
+        return await bench.in_thread(carry_out, order, start)
 
 
 @step("pr")
 async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     """Push the branch and open its pull request, or find the one that is open already."""
-    git, forge, _ = open_workplace(order.repository)
+    forge = workplace_of(order).forge
     async with push_slot(order):
-        head_sha = await asyncio.to_thread(git.push_branch, order.branch)
+        head_sha = await push(order)
     draft = PullRequestDraft(
         worker=order.worker,
         title=messages.pull_request_title(order.task),
@@ -151,8 +192,12 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         base_branch=order.base_branch,
         labels=messages.labels(order),
         milestone=order.task.milestone or order.metadata.sprint,
+        creates_milestone=bool(order.pull_request.create_milestone),
+        is_draft=bool(order.pull_request.draft),
+        reviewers=order.pull_request.reviewers,
+        assignees=order.pull_request.assignees,
     )
-    async with forge_write_slot(order):
+    async with forge_writes(order, OPEN):
         pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
     engine = current_engine()
     engine.session(order).pull_request = pull_request
@@ -167,63 +212,17 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
 
 @step("merge-wait")
 async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> Wakened:
-    """Wait until the pull request is merged; with policy `auto`, merge it as soon as it may be.
+    """Wait until the pull request is merged, or there is something to do for it; merge it when the policy is `auto`.
 
     An engine that does not wait, or stops, gets what there is still to wait for.
     """
-    watch, seen = current_engine().watch(order), pull_request
-    async with watch.following():
-        while True:
-            merged, waiting_for = await _advance(order, seen)
-            if merged is not None or not current_engine().waits:
-                return Wakened(merged, waiting_for)
-            _say_why(order, waiting_for)
-            try:
-                seen = await current_engine().session(order).stop.race(watch.next_look(seen.number))
-            except StoppedError as stopped:
-                return Wakened(None, str(stopped))
-
-
-async def _advance(order: TaskOrder, seen: PullRequest) -> tuple[PullRequest | None, str]:
-    """The merged pull request, or why it is not merged yet."""
-    decision = decide_merge(seen, order.merge)
-    match decision:
-        case Merged():
-            return seen, ""
-        case Wait(reason=reason):
-            if is_overdue(seen, order.review_timeout, datetime.now(UTC)):
-                raise ForgeError(messages.overdue(order, seen.number))
-            return None, reason
-        case GiveUp(reason=reason):
-            raise ForgeError(reason)
-        case Merge():
-            forge = open_workplace(order.repository).forge
-            async with forge_write_slot(order):
-                attempt = await asyncio.to_thread(forge.merge_pull_request, seen.number, order.merge_method)
-        case _:
-            assert_never(decision)
-    if attempt.outcome is MergeOutcome.MERGED:
-        return attempt.pull_request, ""
-    if attempt.outcome is MergeOutcome.CONFLICT:
-        raise MergeConflictError(attempt.reason, attempt.files)
-    if attempt.outcome is MergeOutcome.CLOSED:
-        raise ForgeError(attempt.reason)
-    return None, attempt.reason
-
-
-def _say_why(order: TaskOrder, reason: str) -> None:
-    """Log what a worker waits for, once per reason."""
-    session = current_engine().session(order)
-    if session.waiting_for != reason:
-        session.waiting_for = reason
-        get_run_logger().info(reason)
-        current_engine().state_changed(order, WorkerState.PR_OPEN, reason)
+    return await await_merge(order, pull_request)
 
 
 @step("clean-up")
 async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None:
     """See with our own eyes that the content is in the base; only then remove worktree and branch."""
-    git, forge, _ = open_workplace(order.repository)
+    git, forge = workplace_of(order).git, workplace_of(order).forge
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
     await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha)
@@ -252,7 +251,7 @@ def _let_go(order: TaskOrder, reason: str) -> State[object]:
 
 
 async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[object]:
-    git = open_workplace(order.repository).git
+    git = workplace_of(order).git
     await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), done.head_sha)
     await publish_report(order, done, None)
     return Completed(message=f"no change needed: {done.no_change_reason}")

@@ -1,4 +1,4 @@
-"""Prefect global concurrency limits that hold across machines: work slots, pushes, writes to a forge, agent providers.
+"""Prefect global concurrency limits that hold across machines: work slots, pushes, writes to GitHub, agent providers.
 
 Operators make and edit them in the UI or with `prefect gcl`; `up` makes the ones that need no project's name. A limit
 that the server does not have limits nothing and costs nothing.
@@ -6,29 +6,48 @@ that the server does not have limits nothing and costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import PurePath
+from typing import Any
 
 from prefect import get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-from prefect.concurrency.asyncio import AcquireConcurrencySlotTimeoutError, concurrency
+from prefect.concurrency.asyncio import concurrency, rate_limit
 from prefect.exceptions import ObjectAlreadyExists
 
 from flows.local_engine import current_engine
 from flows.prefect_clients import prefect_client
+from flows.wiring import workplace_of
 from parallel_workers.identity import slugify
-from parallel_workers.spec import TaskOrder
+from parallel_workers.spec import ForgeKind, TaskOrder
 
 PUSH = "parallel-workers:git-push"
-FORGE_WRITES = "parallel-workers:github-writes"
+WRITES_PER_MINUTE = "parallel-workers:github-writes-per-minute"
+WRITES_PER_HOUR = "parallel-workers:github-writes-per-hour"
 _WORK = "parallel-workers:work:"
 _AGENT = "parallel-workers:agent:"
 _LEASE_SECONDS = 90.0
 """A machine that vanishes gives its slots back after so long; Prefect renews the lease while we live."""
 _LOOK_SECONDS = 3.0
 """How often one who waits for a slot looks whether it was told to stop."""
+
+
+OPEN, MERGE, UPDATE, ENABLE, COMMENT = 3, 1, 1, 1, 2
+"""Writes that a call comes to: a pull request is made, then given labels and milestone, then reviewers."""
+
+
+def rate_limits() -> tuple[GlobalConcurrencyLimitCreate, ...]:
+    """The rates of content-creating requests that GitHub bears: about 80 a minute and 500 an hour, web UI included.
+
+    Slots come back one after the other. So at most all slots and what comes back meanwhile are used in any minute
+    (20 + 60) or hour (100 + 400). Documented by GitHub under `Rate limits for the REST API`, secondary rate limits.
+    """
+    return (
+        GlobalConcurrencyLimitCreate(name=WRITES_PER_MINUTE, limit=20, slot_decay_per_second=1.0),
+        GlobalConcurrencyLimitCreate(name=WRITES_PER_HOUR, limit=100, slot_decay_per_second=400 / 3600),
+    )
 
 
 def work_limit(project: str) -> str:
@@ -80,26 +99,48 @@ async def push_slot(order: TaskOrder) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def forge_write_slot(order: TaskOrder) -> AsyncIterator[None]:
-    """Hold a slot for a call that changes something on the forge. Raises StoppedError as `work_slot` does."""
-    async with _held(order, FORGE_WRITES):
-        yield
+async def forge_writes(order: TaskOrder, writes: int) -> AsyncIterator[None]:
+    """Wait until the forge bears a call that comes to so many `writes`. Other forges than GitHub bear any number.
+
+    Raises:
+        StoppedError: the worker was told to stop while it waited.
+    """
+    if workplace_of(order).kind is ForgeKind.GITHUB:
+        wanted = await _wanted(WRITES_PER_MINUTE, WRITES_PER_HOUR)
+
+        async def take() -> None:
+            await rate_limit(wanted, occupy=writes, timeout_seconds=_LOOK_SECONDS)
+
+        await _until_taken(order, wanted, take)
+    yield
 
 
 @asynccontextmanager
 async def _held(order: TaskOrder, *names: str) -> AsyncIterator[None]:
-    engine = current_engine()
-    wanted = sorted((await engine.limits(read_limits)).intersection(names))
+    wanted = await _wanted(*names)
     async with AsyncExitStack() as slots:
-        stop, asked = engine.session(order).stop, False
-        while wanted:
+
+        async def take() -> None:
             slot = concurrency(wanted, occupy=1, timeout_seconds=_LOOK_SECONDS, lease_duration=_LEASE_SECONDS)
-            try:
-                await slots.enter_async_context(slot)
-                break
-            except AcquireConcurrencySlotTimeoutError:
-                stop.check()
-            if not asked:
-                asked = True
-                get_run_logger().info("waits for a slot of %s", ", ".join(wanted))
+            await slots.enter_async_context(slot)
+
+        await _until_taken(order, wanted, take)
         yield
+
+
+async def _wanted(*names: str) -> list[str]:
+    """Those of the limits that the server has."""
+    return sorted((await current_engine().limits(read_limits)).intersection(names))
+
+
+async def _until_taken(order: TaskOrder, wanted: list[str], take: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    stop, asked = current_engine().session(order).stop, False
+    while wanted:
+        try:
+            await take()
+            break
+        except TimeoutError:  # Prefect's AcquireConcurrencySlotTimeoutError is one
+            stop.check()
+        if not asked:
+            asked = True
+            get_run_logger().info("waits for a slot of %s", ", ".join(wanted))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -17,10 +17,11 @@ from prefect import Flow
 from blocks.worktree_policy import WorktreePolicy
 from flows.asked_once import AskedOnce
 from flows.pull_request_watch import PullRequestWatch
+from flows.remembered import Remembered
 from flows.stop_signal import StopSignal
 from flows.suspension import deployed_run
-from flows.wiring import open_workplace
-from parallel_workers.lifecycle import WorkerState
+from flows.wiring import workplace_of
+from parallel_workers.lifecycle import SLOT_STATES, WorkerState
 from parallel_workers.progress import BatchOutcome, ProgressObserver, TaskOutcome
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import BatchSpec, TaskOrder
@@ -55,6 +56,8 @@ class WorkerSession:
         self.pull_request: PullRequest | None = None
         self.flow_run_id: UUID | None = None
         self.waiting_for = ""
+        self.memory: Remembered | None = None
+        self.has_room = True
         self._entering: asyncio.Task[None] | None = None
 
     async def enter(self, entering: Coroutine[Any, Any, None]) -> None:
@@ -84,6 +87,7 @@ class LocalEngine:
         self.waits = waits
         self.held: set[str] = set()
         self.batch: BatchSpec | None = None
+        self.max_workers: int | None = None
         self.observer: ProgressObserver = observer or SilentObserver()
         self.sessions: dict[str, WorkerSession] = {}
         self.changed = asyncio.Event()
@@ -128,10 +132,45 @@ class LocalEngine:
         self.observer.state_changed(order.task.id, state, reason)
         self.changed.set()
 
+    @asynccontextmanager
+    async def work_room(self, order: TaskOrder) -> AsyncIterator[None]:
+        """Hold one of the batch's work slots in this process for a worker that goes back to work.
+
+        It counts as at work from now on, so that no task that is new begins before it.
+
+        Raises:
+            StoppedError: the worker was told to stop while it waited.
+        """
+        session = self.session(order)
+        session.state, session.has_room = WorkerState.WORKING, False
+        try:
+            await session.stop.race(self._until_room())
+            session.has_room = True
+            yield
+        finally:
+            session.has_room = True
+
+    async def _until_room(self) -> None:
+        while self.max_workers is not None and self._at_work() >= self.max_workers:
+            await self.changed.wait()
+            await asyncio.sleep(0)  # whoever else was told looks first and clears it
+
+    def _at_work(self) -> int:
+        return sum(session.has_room and session.state in SLOT_STATES for session in self.sessions.values())
+
+    @asynccontextmanager
+    async def in_review(self, order: TaskOrder, number: int) -> AsyncIterator[None]:
+        """While inside, the worker's pull request takes its turn with the others of this process."""
+        if not self.waits:
+            yield
+            return
+        async with self.watch(order).following(number, order.merge):
+            yield
+
     def watch(self, order: TaskOrder) -> PullRequestWatch:
         """The shared watch over the pull requests of the worker's repository."""
         if order.repository not in self._watches:
-            forge = open_workplace(order.repository).forge
+            forge = workplace_of(order).forge
             self._watches[order.repository] = PullRequestWatch(forge, order.poll_seconds)
         return self._watches[order.repository]
 

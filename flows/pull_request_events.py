@@ -34,6 +34,11 @@ class Alarm:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
 
+    @property
+    def has_rung(self) -> bool:
+        """Whether it rang since it was cleared."""
+        return self._rung.is_set()
+
     def clear(self) -> None:
         """What has rung until now is heard."""
         self._rung.clear()

@@ -8,8 +8,9 @@ from typing import NamedTuple, assert_never
 from prefect.context import FlowRunContext
 
 from flows.flow_names import LABEL_PREFIX
+from flows.remembered import recall
 from flows.suspension import deployed_run
-from flows.wiring import open_workplace
+from flows.wiring import workplace_of
 from flows.worker_states import record_facts
 from parallel_workers import messages
 from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, GoOnWaiting, LeaveClosed, decide_reclaim
@@ -42,7 +43,7 @@ async def find_pushed(order: TaskOrder) -> PushedWork | None:
     if not recorded.head_sha:
         return None
     try:
-        there = await asyncio.to_thread(open_workplace(order.repository).git.fetch_base, order.branch)
+        there = await asyncio.to_thread(workplace_of(order).git.fetch_base, order.branch)
     except BaseBranchError:
         return None
     return recorded if there == recorded.head_sha else None
@@ -60,11 +61,13 @@ async def find_reviewed(order: TaskOrder) -> PullRequest | None:
     run = context.flow_run if context else None
     if run is None or run.run_count == 0:
         return None
-    forge = open_workplace(order.repository).forge
+    forge = workplace_of(order).forge
     found = await asyncio.to_thread(forge.fetch_pull_requests, include_ended=True)
-    # A suspended run has no process and maybe no worktree here; it trusts the forge. One that was stopped looks itself.
-    recorded_head = str(run.labels.get(f"{LABEL_PREFIX}head_sha", "")) if deployed_run() else ""
-    decision = decide_reclaim(found, order.worker, run.created, recorded_head)
+    # A suspended run has no process and maybe no worktree here; it trusts the forge. One that was stopped looks itself,
+    # unless it was at a rework: what is in its worktree is not to be pushed before that has ended.
+    is_handed_in = deployed_run() is not None and f"{LABEL_PREFIX}head_sha" in run.labels
+    is_handed_in |= recall().has_reworked
+    decision = decide_reclaim(found, order.worker, run.created, is_handed_in=is_handed_in)
     match decision:
         case GoOn():
             return None
@@ -80,6 +83,6 @@ async def is_still_there(order: TaskOrder, done: WorkReport) -> bool:
     """Whether the branch still holds the work: a kept result says nothing of what happened to it since."""
     if done.no_change_reason is not None:
         return True
-    git = open_workplace(order.repository).git
+    git = workplace_of(order).git
     now = await asyncio.to_thread(git.get_branch_work, order.branch, done.base_sha)
     return bool(now.commits)

@@ -8,31 +8,28 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import httpx
 from loguru import logger
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import PrefectException
-from pydantic import ValidationError
 
 from flows.batch_wakening import wake_batches
 from flows.flow_names import WATCH_PULL_REQUESTS
 from flows.local_engine import LocalEngine, use_engine
+from flows.moved_pull_requests import find_moved
+from flows.peers import order_of, peers_among, read_living
 from flows.prefect_clients import prefect_client
 from flows.pull_request_events import Alarm
 from flows.stranded_runs import reschedule_stranded, resume_suspended
 from flows.suspension import wake
-from flows.wiring import open_workplace
 from flows.worker_lock import is_held
 from flows.worker_runs import run_worker
 from flows.worker_states import read_runs, to_record, worker_state
-from parallel_workers.decisions.merging import Wait, decide_merge, is_overdue
 from parallel_workers.errors import ParallelWorkersError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import TaskOutcome, WorkerRecord
-from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 
 
@@ -92,15 +89,16 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
     waiting = {
         run.id: (run, order)
         for run in await waiting_runs(project)
-        if (order := _order_of(run)) is not None and _is_ours_to_carry_on(run)
+        if (order := order_of(run)) is not None and _is_ours_to_carry_on(run)
     }
+    living = await read_living() if waiting else []
     moved: set[str] = set()
-    for repository in dict.fromkeys(order.repository for _, order in waiting.values()):
-        here = [order for _, order in waiting.values() if order.repository == repository]
+    for place in dict.fromkeys((order.repository, order.forge) for _, order in waiting.values()):
+        here = [(run, order) for run, order in waiting.values() if (order.repository, order.forge) == place]
         try:
-            moved |= await asyncio.to_thread(_find_moved, repository, here)
+            moved |= await find_moved(here, peers_among(living, place[0]))
         except (ParallelWorkersError, OSError) as error:
-            logger.warning("could not look at the pull requests of {}: {}", repository, error)
+            logger.warning("could not look at the pull requests of {}: {}", place[0], error)
     going_on = [(run, order) for run, order in waiting.values() if order.worker in moved]
     await _wake([run for run, _ in going_on if run.deployment_id is not None])
     outcomes = await _carry_on([order for run, order in going_on if run.deployment_id is None], stop)
@@ -114,28 +112,6 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
 def _is_ours_to_carry_on(run: FlowRun) -> bool:
     """A deployed run that is RUNNING has a process somewhere, which this machine cannot see."""
     return run.deployment_id is None or (run.state is not None and run.state.type is StateType.PAUSED)
-
-
-def _order_of(run: FlowRun) -> TaskOrder | None:
-    try:
-        return TaskOrder.model_validate(run.parameters.get("order"))
-    except ValidationError as error:
-        logger.warning("{}: its order cannot be read any more: {}", run.name, error)
-        return None
-
-
-def _find_moved(repository: str, orders: list[TaskOrder]) -> set[str]:
-    """Ids of the workers whose pull request does not just wait."""
-    forge = open_workplace(repository).forge
-    seen = {each.worker: each for each in forge.fetch_pull_requests(include_ended=True)}
-    return {order.worker for order in orders if _has_moved(order, seen.get(order.worker))}
-
-
-def _has_moved(order: TaskOrder, pull_request: PullRequest | None) -> bool:
-    if pull_request is None:
-        return False
-    waits = isinstance(decide_merge(pull_request, order.merge), Wait)
-    return not waits or is_overdue(pull_request, order.review_timeout, datetime.now(UTC))
 
 
 async def _wake(runs: list[FlowRun]) -> None:

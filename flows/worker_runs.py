@@ -16,7 +16,7 @@ from flows.implement_task import implement_task
 from flows.local_engine import LocalEngine
 from flows.prefect_clients import prefect_client
 from flows.prefect_internals import run_in_this_process
-from flows.wiring import open_workplace
+from flows.wiring import workplace_of
 from flows.worker_states import labels_of, tags_of, to_record, worker_state
 from flows.worker_turn import hold_turn
 from parallel_workers.errors import ForgeError, StoppedError
@@ -149,7 +149,7 @@ async def _already_done(order: TaskOrder, run: FlowRun) -> TaskOutcome:
 
 
 def _is_in_base(order: TaskOrder, record: WorkerRecord) -> bool:
-    forge = open_workplace(order.repository).forge
+    forge = workplace_of(order).forge
     try:
         return record.pr_number is not None and forge.is_content_in_base(forge.fetch_pull_request(record.pr_number))
     except ForgeError:

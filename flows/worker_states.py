@@ -20,6 +20,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateName,
+    FlowRunFilterStateType,
     FlowRunFilterTags,
     LogFilter,
     LogFilterFlowRunId,
@@ -140,12 +141,17 @@ def to_record(run: FlowRun) -> WorkerRecord:
     )
 
 
-async def read_runs(client: PrefectClient, *tags: str, state_names: Sequence[str] = ()) -> list[FlowRun]:
-    """Every worker's flow run that carries all `tags`, in a state with one of these names if any, oldest first."""
+async def read_runs(
+    client: PrefectClient, *tags: str, state_names: Sequence[str] = (), state_types: Sequence[StateType] = ()
+) -> list[FlowRun]:
+    """Every worker's flow run that carries all `tags`, in a state of these names or types if any, oldest first."""
     runs: list[FlowRun] = []
+    state = FlowRunFilterState(
+        name=FlowRunFilterStateName(any_=list(state_names)) if state_names else None,
+        type=FlowRunFilterStateType(any_=list(state_types)) if state_types else None,
+    )
     chosen = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[PRODUCT_TAG, *tags]),
-        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=list(state_names))) if state_names else None,
+        tags=FlowRunFilterTags(all_=[PRODUCT_TAG, *tags]), state=state if state_names or state_types else None
     )
     while True:
         page = await client.read_flow_runs(

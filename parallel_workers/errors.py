@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from parallel_workers.remote_urls import redact_urls, without_credentials
@@ -107,12 +108,34 @@ class ForgeError(ParallelWorkersError):
         super().__init__(message)
 
 
+class ForgeBusyError(ForgeError):
+    """The forge is not asked before `until` (aware): its limit is used up, or it told us to pause."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        self.until = until
+        super().__init__(message, transient=True)
+
+
 class MergeConflictError(ForgeError):
     """The pull request does not merge cleanly into its base; lists the files."""
 
     def __init__(self, message: str, files: tuple[str, ...]) -> None:
         self.files = files
         super().__init__(message)
+
+
+class ForeignCommitsError(ForgeError):
+    """The remote's branch has commits that are not in ours; nothing was overwritten."""
+
+
+class RewrittenBranchError(ForgeError):
+    """Somebody rewrote the remote's branch: what we pushed is no longer in it. Nothing was changed or overwritten."""
+
+    def __init__(self, branch: str, there: str, pushed: str) -> None:
+        super().__init__(
+            f"somebody rewrote {branch} on the remote: it is at {there[:12]}, which does not contain what was pushed "
+            f"for this task ({pushed[:12]}). Nothing was overwritten, and the work is kept in the worktree"
+        )
 
 
 class RepositoryLockedError(ParallelWorkersError):

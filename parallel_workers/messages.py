@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from parallel_workers.change_report import commit_list, diff_stat, gate_table
+from parallel_workers import pull_request_text
+from parallel_workers.redaction import redact
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
 
 _COMMIT_TYPES = {"test-author": "test", "iac-engineer": "build"}
 _MAX_SUBJECT = 72
-_MAX_TITLE = 200
 
 
 def headline(task: TaskSpec) -> str:
@@ -38,9 +38,10 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def pull_request_title(task: TaskSpec) -> str:
-    """Task id and headline; forges allow 256 characters."""
-    return shorten(f"{task.id}: {headline(task)}", _MAX_TITLE)
+def pull_request_title(task: TaskSpec, secrets: Collection[str] = ()) -> str:
+    """Task id and headline, on one line, as long as forges allow at most."""
+    title = " ".join(redact(f"{task.id}: {headline(task)}", secrets).split())
+    return shorten(title, pull_request_text.MAX_TITLE)
 
 
 def labels(order: TaskOrder) -> tuple[str, ...]:
@@ -49,19 +50,12 @@ def labels(order: TaskOrder) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*phase, "type:task", *order.task.labels)))
 
 
-def pull_request_body(order: TaskOrder, work: WorkReport) -> str:
-    """What changed, the evidence, and how to look at it, in Markdown."""
-    epic = f"\nEpic: {order.metadata.epic}\n" if order.metadata.epic else ""
-    return (
-        f"{order.task.description.strip()}\n{epic}\n{_what_changed(work)}\n"
-        f"## Made by\nTask `{order.task.id}`, agent `{order.task.agent}`, worker `{order.worker}`, "
-        f"branch `{order.branch}` into `{order.base_branch}`.\n"
-    )
+def pull_request_body(order: TaskOrder, work: WorkReport, secrets: Collection[str] = ()) -> str:
+    """What was asked for, what changed, the evidence, and how it was made; see `pull_request_text`.
 
-
-def _what_changed(work: WorkReport) -> str:
-    sections = (("Commits", commit_list(work)), ("Changes", diff_stat(work)), ("Gates", gate_table(work)))
-    return "\n".join(f"## {title}\n{text}\n" for title, text in sections if text)
+    `secrets` are values known to be secret; what looks like a secret is taken out anyway.
+    """
+    return pull_request_text.body(order, work, secrets)
 
 
 def merged(order: TaskOrder, number: int, sha: str | None) -> str:
@@ -74,6 +68,16 @@ def overdue(order: TaskOrder, number: int) -> str:
     days = order.review_timeout / 86400
     span = f"{days:g} days" if days >= 1 else f"{order.review_timeout:g} s"
     return f"nobody merged #{number} within {span} (review_timeout); its work is kept in #{number}"
+
+
+def rework_failed(reason: str, error: str) -> str:
+    """What is said on a pull request when its worker could not do what it went back to work for."""
+    return f"could not do anything about this: {reason}\n\n{error}"
+
+
+def rework_refused(reason: str, said: str) -> str:
+    """What is said on a pull request when the agent found that nothing has to be changed."""
+    return f"the agent changed nothing about this: {reason}\n\nIt said: {said}"
 
 
 def begun_in_foreground(workers: Sequence[tuple[str, str]]) -> str:

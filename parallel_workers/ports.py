@@ -11,7 +11,7 @@ from parallel_workers.agent_runs import AgentCommand, AgentResult
 from parallel_workers.pull_request_snapshots import Check, PullRequestSnapshot
 from parallel_workers.pull_requests import MergeAttempt, PullRequest, PullRequestDraft
 from parallel_workers.spec import MergeMethod
-from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
+from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Joined, Worktree, WorktreePlan, WorktreeStatus
 
 LineSink = Callable[[str], None]
 """Called with each line of an agent's output, without its newline; must return quickly."""
@@ -66,7 +66,36 @@ class GitRepository(Protocol):
         """Push the branch to the remote, never over somebody else's commits; the sha that is there now.
 
         Without a remote it answers the branch's sha.
+
+        Raises:
+            ForeignCommitsError: the remote's branch has commits that ours has not.
         """
+        ...
+
+    def bring_up_to_remote(self, worktree: Path, branch: str, pushed_sha: str = "") -> Joined:
+        """Take into the worktree what others pushed to the remote's branch on top of what we pushed (`pushed_sha`).
+
+        Commits of ours that were not pushed yet stay: theirs are merged into them. Without a remote, or a branch
+        there, nothing happens.
+
+        Raises:
+            RewrittenBranchError: the remote's branch no longer holds what we pushed; nothing is changed.
+        """
+        ...
+
+    def merge_base_into(self, worktree: Path, branch: str, base_branch: str) -> Joined:
+        """Bring the base up to date and merge it into the worktree's branch; files in conflict are left with markers.
+
+        Again after a merge that was left unfinished: what of it is still in conflict.
+        """
+        ...
+
+    def find_conflicts(self, worktree: Path, base_sha: str) -> tuple[str, ...]:
+        """Files of the worktree still in conflict: undecided, or with markers that `base_sha` does not have."""
+        ...
+
+    def find_fork(self, branch: str, base_branch: str) -> str:
+        """The newest commit of the base, as it was fetched last, that `branch` has."""
         ...
 
     def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
@@ -109,7 +138,7 @@ class Forge(Protocol):
         ...
 
     def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:
-        """One shared look at the pull requests with these numbers, ended ones too; costs the same for one and a thousand.
+        """One shared look at the pull requests with these numbers, ended ones too; one costs what a thousand cost.
 
         A forge with a limit may answer what it saw last, unless asked to look `at_once`. A number that it does not
         know is left out.

@@ -24,9 +24,14 @@ def without_credentials(url: str) -> str:
 
 def redact_urls(text: str) -> str:
     """The text with every URL in it less user, password, query and fragment."""
+    return _QUERY.sub(r"\1", redact_user_info(text)) if "://" in text else text
+
+
+def redact_user_info(text: str) -> str:
+    """The text with every URL in it less user and password; links stay good."""
     if "://" not in text:
         return text
-    for secret in (_NO_PORT, _USER_INFO, _QUERY):
+    for secret in (_NO_PORT, _USER_INFO):
         text = secret.sub(r"\1", text)
     return text
 

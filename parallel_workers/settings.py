@@ -13,7 +13,7 @@ from parallel_workers.identity import branch_name, slugify, worker_id, worktree_
 from parallel_workers.profiles import resolve_profile
 from parallel_workers.reading.model_checks import make_model
 from parallel_workers.reading.yaml_documents import parse_document
-from parallel_workers.spec import AgentProfile, BatchSpec, Settings, TaskOrder, TaskSpec
+from parallel_workers.spec import AgentProfile, BatchSpec, PullRequestSettings, Settings, TaskOrder, TaskSpec
 from parallel_workers.spec_values import Line
 
 SETTINGS_FILE = ".parallel-workers.yml"
@@ -57,11 +57,28 @@ def parse_settings(text: str, file: str) -> RepositorySettings:
 
 
 def apply_settings(batch: BatchSpec, settings: RepositorySettings) -> BatchSpec:
-    """The batch with everything it does not set taken from the settings; agents are joined, the batch's win."""
-    shared = settings.model_fields_set & Settings.model_fields.keys() - {"agents"}
+    """The batch with everything it does not set taken from the settings.
+
+    Agents and how pull requests are opened are joined; the batch's win.
+    """
+    shared = settings.model_fields_set & Settings.model_fields.keys() - {"agents", "pull_request"}
     taken: dict[str, object] = {name: getattr(settings, name) for name in shared - batch.model_fields_set}
     taken["agents"] = FrozenMapping({**settings.agents, **batch.agents})
+    if "pull_request" in settings.model_fields_set:
+        taken["pull_request"] = join_pull_request_settings(settings.pull_request, batch.pull_request)
     return batch.model_copy(update=taken)
+
+
+def join_pull_request_settings(wide: PullRequestSettings, narrow: PullRequestSettings | None) -> PullRequestSettings:
+    """How a pull request is opened: `narrow` (a task's) beside `wide` (its batch's); of lists, each name once."""
+    if narrow is None:
+        return wide
+    return PullRequestSettings(
+        draft=wide.draft if narrow.draft is None else narrow.draft,
+        reviewers=tuple(dict.fromkeys((*wide.reviewers, *narrow.reviewers))),
+        assignees=tuple(dict.fromkeys((*wide.assignees, *narrow.assignees))),
+        create_milestone=wide.create_milestone if narrow.create_milestone is None else narrow.create_milestone,
+    )
 
 
 def resolve_orders(
@@ -101,6 +118,9 @@ def resolve_orders(
             merge=task.merge or whole.merge,
             merge_method=whole.merge_method,
             review_timeout=whole.review_timeout,
+            forge=whole.forge,
+            pull_request=join_pull_request_settings(whole.pull_request, task.pull_request),
+            rework_rounds=whole.rework_rounds,
             metadata=whole.metadata,
             policy_block=policy_block or settings.worktree_policy,
             poll_seconds=poll_seconds,

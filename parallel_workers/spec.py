@@ -25,9 +25,11 @@ from parallel_workers.spec_values import (
     Label,
     Line,
     ProjectName,
+    Reviewer,
     Seconds,
     TaskId,
     Text,
+    UserName,
     VariableName,
 )
 
@@ -128,8 +130,8 @@ class PullRequestSettings(Frozen):
     """How pull requests are opened. What a task sets is joined to (lists) or goes over (the rest) the batch's."""
 
     draft: bool | None = Field(default=None, strict=True, description="open as drafts; a person marks them ready")
-    reviewers: tuple[Line, ...] = Field(default=(), description="user names, or `organisation/team`")
-    assignees: tuple[Line, ...] = Field(default=(), description="user names")
+    reviewers: tuple[Reviewer, ...] = Field(default=(), description="user names, or `organisation/team`")
+    assignees: tuple[UserName, ...] = Field(default=(), description="user names")
     create_milestone: bool | None = Field(
         default=None, strict=True, description="make the milestone when the forge has none with this title"
     )
@@ -263,3 +265,8 @@ class TaskOrder(Frozen):
     metadata: Metadata = Metadata()
     policy_block: str | None = Field(default=None, description="name of the WorktreePolicy block")
     poll_seconds: float = 5.0
+
+    @property
+    def milestone(self) -> str | None:
+        """The pull request's milestone by title: the task's own, else the batch's sprint; None without either."""
+        return self.task.milestone or " ".join((self.metadata.sprint or "").split()) or None

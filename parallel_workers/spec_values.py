@@ -130,6 +130,27 @@ def _check_variable(name: str) -> str:
     return name
 
 
+def _check_account(name: str) -> str:
+    _check_line(name)
+    if name.startswith("@"):
+        refuse("begins with '@'", f"write the name alone: {name.lstrip('@')}")
+    if re.search(r"[\s,;]", name):
+        refuse("is no user name: it has a space, ',' or ';' in it", "write a list: [ada, grace]")
+    return name
+
+
+def _check_user(name: str) -> str:
+    if "/" in _check_account(name):
+        refuse("is a team, and only a user can be assigned")
+    return name
+
+
+def _check_reviewer(name: str) -> str:
+    if not re.fullmatch(r"[^/]+(/[^/]+)?", _check_account(name)):
+        refuse("is neither a user name nor a team", "write octocat, or organisation/team")
+    return name
+
+
 def parse_duration(value: object) -> object:
     """Seconds from `90`, `"90"`, `"90s"`, `"30m"`, `"2h"` or `"1d"`; other than text is left for pydantic to check."""
     if not isinstance(value, str):
@@ -151,6 +172,9 @@ ProjectName = Annotated[str, Field(max_length=MAX_ID), AfterValidator(_check_pro
 BranchName = Annotated[str, Field(max_length=200), AfterValidator(_check_branch)]
 Folder = Annotated[str, Field(max_length=1000), AfterValidator(_check_folder)]
 Label = Annotated[str, Field(max_length=MAX_LABEL), AfterValidator(_check_line)]
+UserName = Annotated[str, Field(max_length=MAX_ID), AfterValidator(_check_user)]
+Reviewer = Annotated[str, Field(max_length=MAX_ID), AfterValidator(_check_reviewer)]
+"""A user name, or `organisation/team`."""
 VariableName = Annotated[str, AfterValidator(_check_variable)]
 Seconds = Annotated[
     float,

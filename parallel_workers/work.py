@@ -14,7 +14,13 @@ from typing import NamedTuple, assert_never
 
 from parallel_workers.agent_runs import AgentCommand, AgentEnd, AgentResult
 from parallel_workers.decisions.evidence import Done, Failed, NoChangeNeeded, judge_evidence
-from parallel_workers.errors import AgentFailedError, AgentNotFoundError, GateFailedError, StoppedError
+from parallel_workers.errors import (
+    AgentFailedError,
+    AgentNotFoundError,
+    GateFailedError,
+    ParallelWorkersError,
+    StoppedError,
+)
 from parallel_workers.messages import phase_commit
 from parallel_workers.ports import AgentRunner, GitRepository, LineSink
 from parallel_workers.prompts import render_prompt
@@ -36,6 +42,21 @@ class Bench(NamedTuple):
     def prompt_file(self) -> Path:
         """The init prompt; outside the worktree, so that it is never committed."""
         return self.folder / "prompt.md"
+
+
+class WorkStart(NamedTuple):
+    """Where a piece of work begins.
+
+    `base_sha` is what the branch's changes are compared with; evidence is what came after `since_sha`, which is
+    `base_sha` unless this is a rework. `feedback` is told to the agent in its first round. `conflicts` are files that
+    a merge has left with markers. Without `needs_agent` the work is there, and the agent runs only when a gate fails.
+    """
+
+    base_sha: str
+    since_sha: str = ""
+    feedback: str | None = None
+    conflicts: tuple[str, ...] = ()
+    needs_agent: bool = True
 
 
 class _Effort(NamedTuple):
@@ -123,41 +144,57 @@ def prepare(order: TaskOrder, bench: Bench) -> None:
     _write_prompt(order, None, bench)
 
 
-def carry_out(order: TaskOrder, base_sha: str, bench: Bench) -> WorkReport:
-    """Run the agent until its work is there and every gate holds.
+def carry_out(order: TaskOrder, start: WorkStart, bench: Bench) -> WorkReport:
+    """Run the agent until its work is there, nothing is in conflict, and every gate holds.
 
-    A failing gate goes back to the agent with its output, at most `DEFAULT_GATE_ROUNDS` rounds in all.
+    A failing gate, and a conflict that is left, go back to the agent, at most `DEFAULT_GATE_ROUNDS` rounds in all.
 
     Raises:
-        AgentFailedError: no evidence of work.
+        AgentFailedError: no evidence of work, or files are still in conflict after the last round.
         GateFailedError: a gate still fails after the last round.
         StoppedError: the worker was told to stop.
     """
-    effort = _Effort()
-    feedback: str | None = None
-    failed: GateResult | None = None
-    while effort.rounds < DEFAULT_GATE_ROUNDS:
-        result = bench.runner.run(_agent(order, feedback, bench), bench.on_line, bench.cancel)
-        _refuse_stopped(result)
-        effort = effort.plus(result)
-        report = _gather_evidence(order, base_sha, result, effort, bench)
-        gates = _try_gates(order, bench) if report.commits else ()
+    effort, feedback = _Effort(), start.feedback
+    failure: ParallelWorkersError | None = None
+    while failure is None or effort.rounds < DEFAULT_GATE_ROUNDS:
+        result = None
+        if start.needs_agent or failure is not None:
+            result = bench.runner.run(_agent(order, feedback, bench), bench.on_line, bench.cancel)
+            _refuse_stopped(result)
+            effort = effort.plus(result)
+            unsolved = _find_unsolved(order, start, result, bench)
+            if unsolved:
+                bench.on_line(f"still in conflict (round {effort.rounds}): {unsolved}")
+                feedback = f"Still in conflict, or with conflict markers left in them: {unsolved}. Settle that."
+                failure = AgentFailedError(f"still in conflict after {effort.rounds} rounds of the agent: {unsolved}")
+                continue
+        report = _gather_evidence(order, start, result, effort, bench)
+        gates = _try_gates(order, bench) if report.commits and report.no_change_reason is None else ()
         failed = next((gate for gate in gates if not gate.passed), None)
         if failed is None:
             return report.model_copy(update={"gates": gates})
         bench.on_line(f"gate {failed.name} does not hold (round {effort.rounds})")
         feedback = f"The gate `{failed.name}` does not hold. It said:\n\n{failed.output}\n\nMend this."
-    assert failed is not None  # noqa: S101 - the loop runs at least once and only goes on after a failed gate
-    raise GateFailedError(f"gate {failed.name} still fails after {effort.rounds} rounds:\n{failed.output}")
+        failure = GateFailedError(f"gate {failed.name} still fails after {effort.rounds} rounds:\n{failed.output}")
+    raise failure
 
 
-def _gather_evidence(order: TaskOrder, base_sha: str, result: AgentResult, effort: _Effort, bench: Bench) -> WorkReport:
-    worktree = Path(order.worktree)
-    if result.end is AgentEnd.EXITED and result.exit_code == 0:
-        bench.git.commit_all(worktree, phase_commit(order))
-    work = bench.git.get_branch_work(order.branch, base_sha)
+def _find_unsolved(order: TaskOrder, start: WorkStart, result: AgentResult, bench: Bench) -> str:
+    """Files that the agent left in conflict, named; committed as they are they would look like work."""
+    if not start.conflicts or result.end is not AgentEnd.EXITED or result.exit_code != 0:
+        return ""
+    return ", ".join(bench.git.find_conflicts(Path(order.worktree), start.base_sha))
+
+
+def _gather_evidence(
+    order: TaskOrder, start: WorkStart, result: AgentResult | None, effort: _Effort, bench: Bench
+) -> WorkReport:
+    """The report of what is there; `result` is None when no agent had to run."""
+    if result is None or (result.end is AgentEnd.EXITED and result.exit_code == 0):
+        bench.git.commit_all(Path(order.worktree), phase_commit(order))
+    work = bench.git.get_branch_work(order.branch, start.base_sha)
     report = WorkReport(
-        base_sha=base_sha,
+        base_sha=start.base_sha,
         head_sha=work.head_sha,
         commits=tuple(WorkCommit(sha=commit.sha, subject=commit.subject) for commit in work.commits),
         files_changed=work.files_changed,
@@ -170,7 +207,10 @@ def _gather_evidence(order: TaskOrder, base_sha: str, result: AgentResult, effor
         peak_memory_bytes=effort.peak_memory_bytes,
         output_lines=effort.output_lines,
     )
-    evidence = judge_evidence(result, work, clean=True)
+    if result is None:
+        return report
+    new = bench.git.get_branch_work(order.branch, start.since_sha) if start.since_sha else work
+    evidence = judge_evidence(result, new, clean=True)
     match evidence:
         case Done():
             return report

@@ -56,6 +56,17 @@ class WorktreeStatus(NamedTuple):
         return not self.changed and not self.untracked
 
 
+class Joined(NamedTuple):
+    """A branch after others' commits were taken in. `conflicts` are files left with markers, the merge unfinished.
+
+    `their_sha` is the commit that is in it now, or will be when the merge is concluded; '' when there was none.
+    """
+
+    head_sha: str
+    conflicts: tuple[str, ...] = ()
+    their_sha: str = ""
+
+
 class Commit(NamedTuple):
     """One commit of a branch: full sha and subject line."""
 

@@ -107,6 +107,19 @@ def close(number: int, reason: str, repository: Path, *, as_json: bool) -> None:
         say(f"#{number} is {closed.state.value}; its branch {closed.head_branch} is kept.")
 
 
+@pr.command("hand-back")
+@click.argument("number", type=click.IntRange(min=1))
+@repository_option
+@json_option
+def hand_back(number: int, repository: Path, *, as_json: bool) -> None:
+    """Let the worker go on that asked for a person: takes the label parallel-workers:needs-human off."""
+    handed: PullRequest = _forge(repository).hand_back(number)
+    if as_json:
+        print_json(pull_request_keys(handed))
+    else:
+        say(f"#{number} is handed back; its worker goes on at the next look.")
+
+
 def _forge(repository: Path) -> LocalForge:
     from parallel_workers.adapters.local_forge.forge import open_local_forge
 

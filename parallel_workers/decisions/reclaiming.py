@@ -16,7 +16,7 @@ class GoOn(NamedTuple):
 
 
 class GoOnWaiting(NamedTuple):
-    """It is open and holds what this run pushed: only its merge is waited for."""
+    """It is open, and the run's work is in it: its merge is waited for, whoever added to it since."""
 
     pull_request: PullRequest
 
@@ -37,13 +37,14 @@ ReclaimDecision = GoOn | GoOnWaiting | FinishMerged | LeaveClosed
 
 
 def decide_reclaim(
-    found: Iterable[PullRequest], worker: str, begun: datetime | None, recorded_head: str = ""
+    found: Iterable[PullRequest], worker: str, begun: datetime | None, *, is_handed_in: bool = False
 ) -> ReclaimDecision:
     """What to do about the newest pull request of `worker` that is not older than its flow run.
 
     `begun` is when the flow run was made: a worker that was forgotten leaves pull requests of an earlier one behind.
-    Forges tell whole seconds, so the second it was made in counts. `recorded_head` is the commit that the run has
-    recorded as the head of its pull request: a step that was cut off before, or a push since, begins from the start.
+    Forges tell whole seconds, so the second it was made in counts. `is_handed_in`: the run has recorded that all its
+    work is in its pull request. A reviewer may have added commits since, or even rewritten the branch: that is no
+    reason to begin from the start, and what is to be done about it is decided while its merge is waited for.
     """
     since = begun.replace(microsecond=0) if begun is not None else None
     ours = [
@@ -59,7 +60,7 @@ def decide_reclaim(
             return FinishMerged(last)
         case PullRequestState.CLOSED:
             return LeaveClosed(last)
-        case PullRequestState.OPEN if last.head_sha == recorded_head:
+        case PullRequestState.OPEN if is_handed_in:
             return GoOnWaiting(last)
         case PullRequestState.OPEN:
             return GoOn(f"#{last.number} is open")

@@ -23,7 +23,11 @@ _MAX_SHOWN = 40
 _EXTENSION = "x-"
 """Keys at the top that begin so are the user's own: a place to keep anchors, as in Compose files."""
 
+_SPELT_OUT = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What people write for true and false; in YAML 1.2, or in quotes, it is text."""
+
 _EXPECTED = {
+    "bool_type": "true or false",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -124,6 +128,8 @@ def _mend(kind: str, value: object, place: Place) -> str:
         return f"write a list: [{', '.join(_split(str(value)))}]" if len(str(value)) <= _MAX_SHOWN else "write a list"
     if kind in ("int_type", "float_type") and isinstance(value, str) and value.strip().isdecimal():
         return "remove the quotes"
+    if kind == "bool_type" and isinstance(value, str) and value.lower() in _SPELT_OUT:
+        return f"write {_SPELT_OUT[value.lower()]}, without quotes"
     return _purpose(place)
 
 

@@ -41,3 +41,9 @@ class Recorder:
         async with asyncio.timeout(30):
             while (task_id, state) not in self.states:  # noqa: ASYNC110 - the observer is told from other tasks
                 await asyncio.sleep(0.02)
+
+    async def until_waits(self, reason: str, times: int = 1) -> None:
+        """Return once a reason that holds this text was told so often; fails after 60 seconds."""
+        async with asyncio.timeout(60):
+            while sum(reason in told for told in self.reasons) < times:  # noqa: ASYNC110 - the observer is told from other tasks
+                await asyncio.sleep(0.02)

@@ -54,8 +54,9 @@ def test_the_newest_pull_request_of_this_run_decides(found: list[PullRequest], e
     assert decide_reclaim(found, "worker-1", BEGUN) == expected
 
 
-def test_an_open_one_that_holds_what_was_pushed_is_only_waited_for() -> None:
+def test_an_open_one_that_all_work_was_handed_in_to_is_only_waited_for() -> None:
     opened = pull(1, "open")
-    assert decide_reclaim([opened], "worker-1", BEGUN, opened.head_sha) == GoOnWaiting(opened)
-    assert decide_reclaim([opened], "worker-1", BEGUN, "b" * 40) == GoOn("#1 is open")
-    assert decide_reclaim([MERGED], "worker-1", BEGUN, MERGED.head_sha) == FinishMerged(MERGED)
+    assert decide_reclaim([opened], "worker-1", BEGUN, is_handed_in=True) == GoOnWaiting(opened)
+    assert decide_reclaim([opened], "worker-1", BEGUN, is_handed_in=False) == GoOn("#1 is open")
+    assert decide_reclaim([MERGED], "worker-1", BEGUN, is_handed_in=True) == FinishMerged(MERGED)
+    assert decide_reclaim([CLOSED], "worker-1", BEGUN, is_handed_in=True) == LeaveClosed(CLOSED)

@@ -10,7 +10,17 @@ import pytest
 from parallel_workers.errors import InvalidSpecError, UsageError
 from parallel_workers.identity import worker_id
 from parallel_workers.settings import RepositorySettings, apply_settings, parse_settings, resolve_orders
-from parallel_workers.spec import AgentProfile, BatchSpec, Gate, MergeMethod, MergePolicy, TaskOrder, TaskSpec
+from parallel_workers.spec import (
+    AgentProfile,
+    BatchSpec,
+    ForgeKind,
+    Gate,
+    MergeMethod,
+    MergePolicy,
+    PullRequestSettings,
+    TaskOrder,
+    TaskSpec,
+)
 
 OURS = AgentProfile(command=("ours",))
 AGENTS = {"code-author": OURS, "mine": AgentProfile(command=("mine",), timeout=60.0)}
@@ -40,6 +50,8 @@ merge: auto
 merge_method: squash
 max_workers: 7
 forge: local
+rework_rounds: 5
+pull_request: {reviewers: [ada], draft: true}
 worktree_policy: team
 """
 
@@ -57,6 +69,8 @@ def test_every_key_of_the_settings_is_read() -> None:
         MergeMethod.SQUASH,
     )
     assert (settings.max_workers, settings.forge, settings.worktree_policy) == (7, "local", "team")
+    assert settings.rework_rounds == 5
+    assert settings.pull_request == PullRequestSettings(reviewers=("ada",), draft=True)
 
 
 @pytest.mark.parametrize("text", ["", "# all commented out\n#merge: auto\n", "---\n"])
@@ -159,3 +173,36 @@ def test_two_batches_and_two_repositories_have_different_workers() -> None:
 def test_an_agent_nobody_declared_is_refused() -> None:
     with pytest.raises(UsageError, match="nobody"):
         orders_of(batch_of(TaskSpec(id="a", description="x", agent="nobody")))
+
+
+def test_how_pull_requests_are_opened_is_joined_from_settings_batch_and_task() -> None:
+    task = TaskSpec(
+        id="T-1", description="x", pull_request=PullRequestSettings(draft=False, reviewers=("ada", "shop/web"))
+    )
+    plain = TaskSpec(id="T-2", description="x")
+    ours = {"reviewers": ["grace"], "assignees": ["ada"], "create_milestone": True}
+    one, other = orders_of(batch_of(task, plain, pull_request=ours), parse_settings(SETTINGS, "f"))
+    assert one.pull_request == PullRequestSettings(
+        draft=False, reviewers=("ada", "grace", "shop/web"), assignees=("ada",), create_milestone=True
+    )
+    assert other.pull_request == one.pull_request.model_copy(update={"draft": True, "reviewers": ("ada", "grace")})
+    carried = BatchSpec.model_validate_json(batch_of(task, plain, pull_request=ours).model_dump_json())
+    assert orders_of(carried, parse_settings(SETTINGS, "f")) == (one, other)
+
+
+def test_forge_and_rounds_reach_the_order() -> None:
+    (default,) = orders_of(batch_of())
+    assert (default.forge, default.rework_rounds, default.pull_request) == (None, 3, PullRequestSettings())
+    (settled,) = orders_of(batch_of(forge="github", rework_rounds=0), parse_settings(SETTINGS, "f"))
+    assert (settled.forge, settled.rework_rounds) == (ForgeKind.GITHUB, 0)
+    (shared,) = orders_of(batch_of(), parse_settings(SETTINGS, "f"))
+    assert (shared.forge, shared.rework_rounds) == (ForgeKind.LOCAL, 5)
+
+
+def test_the_tasks_milestone_goes_over_the_sprint() -> None:
+    own, plain = TaskSpec(id="a", description="x", milestone="2.4"), TaskSpec(id="b", description="x")
+    assert [order.milestone for order in orders_of(batch_of(own, plain, metadata={"sprint": " Sprint\n1 "}))] == [
+        "2.4",
+        "Sprint 1",
+    ]
+    assert [order.milestone for order in orders_of(batch_of(own, plain))] == ["2.4", None]

@@ -63,6 +63,36 @@ BATCH = with_task()
         ),
         ("gates: [{name: a}]", "gates[0]: the key 'run' is missing (shell command, run in the worktree; must exit 0)"),
         ("gates: [{name: a, run: b, timout: 3}]", "gates[0]: unknown key 'timout' (did you mean 'timeout'?)"),
+        (
+            "pull_request: {draft: yes}",
+            "pull_request.draft must be true or false, found text 'yes' (write true, without quotes)",
+        ),
+        (
+            'pull_request: {create_milestone: "false"}',
+            "pull_request.create_milestone must be true or false, found text 'false' (write false, without quotes)",
+        ),
+        (
+            "pull_request: {draft: 1}",
+            "pull_request.draft must be true or false, found 1 (open as drafts; a person marks them ready)",
+        ),
+        (
+            'pull_request: {reviewers: ["@ada"]}',
+            "pull_request.reviewers[0] '@ada' begins with '@' (write the name alone: ada)",
+        ),
+        (
+            "pull_request: {reviewers: [ada, a/b/c]}",
+            "pull_request.reviewers[1] 'a/b/c' is neither a user name nor a team (write octocat, or organisation/team)",
+        ),
+        (
+            'pull_request: {assignees: ["ada, grace"]}',
+            "pull_request.assignees[0] 'ada, grace' is no user name: it has a space, ',' or ';' in it "
+            "(write a list: [ada, grace])",
+        ),
+        (
+            "pull_request: {assignees: [shop/web]}",
+            "pull_request.assignees[0] 'shop/web' is a team, and only a user can be assigned",
+        ),
+        ("pull_request: {reviewer: [ada]}", "pull_request: unknown key 'reviewer' (did you mean 'reviewers'?)"),
         ("dependsOn: []", "unknown key 'dependsOn' (did you mean 'dependencies'?)"),
         ("desc: x", "unknown key 'desc' (did you mean 'description'?)"),
     ],
@@ -115,7 +145,12 @@ def test_a_bad_id(written: str, problem: str) -> None:
             "batch.yml:5: base_branch 'feature': git cannot have it beside feature/<task>",
         ),
         (BATCH + "max_workers: 0\n", "batch.yml:5: max_workers must be at least 1, found 0"),
-        (BATCH + "forge: github\n", "batch.yml:5: forge must be 'local', found text 'github' (known: local)"),
+        (
+            BATCH + "forge: gitlab\n",
+            "batch.yml:5: forge must be 'github' or 'local', found text 'gitlab' (did you mean 'github'?)",
+        ),
+        (BATCH + "rework_rounds: 21\n", "batch.yml:5: rework_rounds must be at most 20, found 21"),
+        (BATCH + "pull_request: {drafts: true}\n", "batch.yml:5: pull_request: unknown key 'drafts' (did you mean"),
         (
             BATCH + "agents: {a: {command: claude -p}}\n",
             "batch.yml:5: agents.a.command must be a list, found text 'claude -p'",

@@ -93,7 +93,7 @@ def commit_all(opened: OpenedRepository, worktree: Path, message: str) -> str | 
     """
     location = opened.locate(worktree)
     # --sparse: an agent may write outside the folders it was given, and its work is not to be lost
-    _remove_stale_lock(location)
+    remove_stale_lock(location)
     opened.git_in(location, "add", "--all", "--sparse", "--", ":/")
     arguments = ("commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--file=-")
     output = opened.ask_in(location, *arguments, stdin=message)
@@ -103,8 +103,8 @@ def commit_all(opened: OpenedRepository, worktree: Path, message: str) -> str | 
     return _head_sha(opened, location)
 
 
-def _remove_stale_lock(location: WorktreeLocation) -> None:
-    """The lock of a git that was killed together with its agent: git would ask the user to delete it."""
+def remove_stale_lock(location: WorktreeLocation) -> None:
+    """Remove the lock of a git that was killed together with its agent: git would ask the user to delete it."""
     lock = location.git_dir / "index.lock"
     try:
         age_seconds = time.time() - lock.stat().st_mtime
@@ -113,6 +113,15 @@ def _remove_stale_lock(location: WorktreeLocation) -> None:
     if location.linked is not None and age_seconds > _STALE_LOCK_SECONDS:
         logger.warning("removed {}: the git that held it has been gone for {:.0f} s", lock, age_seconds)
         lock.unlink(missing_ok=True)
+
+
+def read_unmerged(opened: OpenedRepository, location: WorktreeLocation) -> dict[str, set[str]]:
+    """Paths in conflict as the index has them, each with its stages: 1 common, 2 ours, 3 theirs."""
+    stages: dict[str, set[str]] = {}
+    for entry in filter(None, opened.git_in(location, "ls-files", "--unmerged", "-z", "--full-name").split("\0")):
+        facts, _, path = entry.partition("\t")
+        stages.setdefault(path, set()).add(facts.rpartition(" ")[2])
+    return stages
 
 
 def get_branch_work(opened: OpenedRepository, branch: str, base_sha: str) -> BranchWork:

@@ -7,7 +7,7 @@ from loguru import logger
 from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.layout import branch_ref, read_ref
 from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository, Remote
-from parallel_workers.errors import ForgeError, UsageError
+from parallel_workers.errors import ForeignCommitsError, UsageError
 
 
 def pushed_ref(branch: str) -> str:
@@ -19,7 +19,7 @@ def push_branch(opened: OpenedRepository, branch: str) -> str:
     """Push `branch`; the sha that is on the remote now (without a remote: the branch's).
 
     Raises:
-        ForgeError: the remote's branch has commits that are not ours.
+        ForeignCommitsError: the remote's branch has commits that are not ours.
         GitCommandError: the remote refused, or could not be reached.
         UsageError: there is no such branch here.
     """
@@ -62,7 +62,7 @@ def _push(opened: OpenedRepository, sha: str, branch: str, expected: str | None)
     """One push through our own remote name; an empty `sha` deletes, `expected` None means: must not exist."""
     ref = branch_ref(branch)
     lease = f"--force-with-lease={ref}:{expected or ''}"
-    return opened.ask("push", "--porcelain", "--no-verify", lease, opened.pinned_remote, f"{sha}:{ref}")
+    return opened.ask_remote("push", "--porcelain", "--no-verify", lease, opened.pinned_remote, f"{sha}:{ref}")
 
 
 def _lease_failed(output: GitOutput) -> bool:
@@ -70,7 +70,7 @@ def _lease_failed(output: GitOutput) -> bool:
 
 
 def _fetch_sha(opened: OpenedRepository, remote: Remote, branch: str) -> str | None:
-    listed = opened.git("ls-remote", remote.url, branch_ref(branch))
+    listed = opened.git_remote("ls-remote", remote.url, branch_ref(branch))
     return listed.partition("\t")[0] or None
 
 
@@ -78,13 +78,13 @@ def _ensure_ours(opened: OpenedRepository, remote: Remote, branch: str, there: s
     """Return if what is on the remote is in our branch: a push of ours whose record was lost.
 
     Raises:
-        ForgeError: it is not.
+        ForeignCommitsError: it is not.
     """
     if there is None:  # we pushed it, and somebody deleted it: nothing of theirs is there to lose
         return
     known = opened.ask("merge-base", "--is-ancestor", there, sha)
     if known.code != 0:
-        raise ForgeError(
+        raise ForeignCommitsError(
             f"{remote.name} has commits on {branch} that are not ours (it is at {there[:12]}): somebody else pushed "
             f"there, and nothing was overwritten. Look at them with git fetch {remote.name} {branch}, merge them into "
             f"{branch} here or delete the branch there, and run this again"

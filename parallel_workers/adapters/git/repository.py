@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, worktrees
+from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, reworking, worktrees
+from parallel_workers.adapters.git.askpass import GitCredential
 from parallel_workers.adapters.git.discovery import discover
+from parallel_workers.adapters.git.effective_urls import effective_url
 from parallel_workers.adapters.git.layout import linked_worktrees
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
+from parallel_workers.errors import BaseBranchError
 from parallel_workers.remote_urls import local_path, without_credentials
-from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
+from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Joined, Worktree, WorktreePlan, WorktreeStatus
 
 LOCK_FILE = "parallel-workers.lock"
 
@@ -49,6 +53,19 @@ class GitPythonRepository:
     def remote_url(self) -> str | None:
         """The URL of the remote as it was when the repository was opened; may hold credentials."""
         return None if self._opened.remote is None else self._opened.remote.url
+
+    @property
+    def effective_remote_url(self) -> str | None:
+        """Where git goes for `remote_url`: what `insteadOf` of the user makes of it. One process, no network."""
+        url = self.remote_url
+        return None if url is None else effective_url(self._opened, url)
+
+    def with_credential(self, credential: GitCredential | None) -> GitPythonRepository:
+        """The same repository, whose fetches and pushes carry a credential, each for its one command.
+
+        To be called before any other use, as in `open_repository(path).with_credential(forge.git_credential)`.
+        """
+        return GitPythonRepository(replace(self._opened, credential=credential), self._lock)
 
     @property
     def remote_name(self) -> str | None:
@@ -100,6 +117,27 @@ class GitPythonRepository:
     def push_branch(self, branch: str) -> str:
         """Push; the sha that is on the remote now. Raises ForgeError before overwriting others' commits."""
         return remotes.push_branch(self._opened, branch)
+
+    def bring_up_to_remote(self, worktree: Path, branch: str, pushed_sha: str = "") -> Joined:
+        """Take in what others pushed on top of ours. Raises RewrittenBranchError when ours is gone there."""
+        try:
+            there = self.fetch_base(branch)
+        except BaseBranchError:  # not on the remote: nobody can have added to it
+            return Joined(reworking.read_head_sha(self._opened, branch))
+        return reworking.join_remote(self._opened, worktree, branch, there, pushed_sha)
+
+    def merge_base_into(self, worktree: Path, branch: str, base_branch: str) -> Joined:
+        """Bring the base up to date and merge it into the worktree's branch; conflicts are left with markers."""
+        base = base_branch, self.fetch_base(base_branch)
+        return reworking.join_base(self._opened, worktree, branch, base)
+
+    def find_conflicts(self, worktree: Path, base_sha: str) -> tuple[str, ...]:
+        """Files of the worktree still in conflict: undecided, or with markers that `base_sha` does not have."""
+        return reworking.find_conflicts(self._opened, worktree, base_sha)
+
+    def find_fork(self, branch: str, base_branch: str) -> str:
+        """The newest commit of the base, as it was fetched last, that `branch` has."""
+        return reworking.find_fork(self._opened, branch, bases.read_base(self._opened, base_branch))
 
     def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
         """Remove a linked worktree; the rescue ref, if work was saved. Raises UnsavedWorkError unless `force`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parallel_workers.adapters.local_forge.ledger import Look
 from parallel_workers.adapters.local_forge.records import PullRecord, clean_text
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from parallel_workers.pull_requests import PullRequest, PullRequestDraft, PullRequestState
 
 
@@ -39,6 +40,9 @@ def draft_record(draft: PullRequestDraft, former: PullRecord | None, base: str, 
     )
     if former is None:
         return record
+    # what was asked of people stays asked until one of them answers
+    asked = tuple(label for label in former.labels if label == NEEDS_HUMAN_LABEL and label not in record.labels)
+    record = record._replace(labels=(*record.labels, *asked))
     kept = record._replace(created_at=former.created_at, updated_at=former.updated_at, reason=former.reason)
     return kept._replace(base_sha=former.base_sha) if former.base_branch == draft.base_branch else kept
 

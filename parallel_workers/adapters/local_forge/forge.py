@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +11,8 @@ from parallel_workers.adapters.local_forge.drafts import as_pull_request, draft_
 from parallel_workers.adapters.local_forge.host import Host, WriterLocks, find_host
 from parallel_workers.adapters.local_forge.landed import find_ahead
 from parallel_workers.adapters.local_forge.ledger import NOTHING_MORE, Ledger, Look, MoreWrites, PullChange
-from parallel_workers.adapters.local_forge.merging import Merger, MergeRequest, MergeResult
+from parallel_workers.adapters.local_forge.mergeability import Mergeability
+from parallel_workers.adapters.local_forge.merging import Merger, MergeRequest, MergeResult, find_missing
 from parallel_workers.adapters.local_forge.records import PullRecord, clean_text
 from parallel_workers.adapters.local_forge.refs import (
     BRANCH_REF_PREFIX,
@@ -26,6 +27,7 @@ from parallel_workers.adapters.local_forge.refs import (
 from parallel_workers.adapters.local_forge.report import Pages
 from parallel_workers.adapters.local_forge.watch import LandingWatch
 from parallel_workers.errors import ForgeError, GitCommandError
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Check, PullRequestSnapshot
 from parallel_workers.pull_requests import (
     MergeAttempt,
     MergeOutcome,
@@ -62,6 +64,7 @@ class LocalForge:
         self._ledger = Ledger(host, store)
         self._merger = Merger(host, self._ledger)
         self._watch = LandingWatch(host, store)
+        self._mergeability = Mergeability(host, store)
         self._pages = Pages(host)
         self._locks = WriterLocks(host.git_dir)
 
@@ -92,14 +95,45 @@ class LocalForge:
         wanted = (n for n in look.records if include_ended or look.records[n].state is PullRequestState.OPEN)
         return tuple(self._answer(look, number) for number in wanted)
 
-    def merge_pull_request(self, number: int, method: MergeMethod) -> MergeAttempt:
-        """See ports.Forge. It merges the head that was seen last: WAIT when the branch has moved since.
+    def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:  # noqa: ARG002 - it always does
+        """See ports.Forge. One process when nothing moved since the last look."""
+        look = self._until_settled(lambda: self._look_at(frozenset(numbers), unknown_too=True))
+        known = (number for number in look.records if number in numbers)
+        return self._mergeability.describe(look, (self._answer(look, number) for number in known))
+
+    def waits_for_forge(self) -> str:
+        """See ports.Forge: it has no limit to wait for."""
+        return ""
+
+    def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:  # noqa: ARG002 - the port's
+        """See ports.Forge: nothing runs here that could merge later."""
+        return "the local forge does not merge by itself"
+
+    def fetch_check_log(self, check: Check, max_chars: int) -> str:  # noqa: ARG002 - the port's
+        """See ports.Forge: there are no checks here."""
+        return ""
+
+    def update_branch(self, number: int, head_sha: str) -> str:
+        """See ports.Forge. Checkouts of the branch are brought along."""
+        with self._locks.held("merge"):
+            return self._until_settled(lambda: self._update(number, head_sha))
+
+    def ask_for_human(self, number: int, text: str) -> None:
+        """See ports.Forge: the label, and the text as the reason that `pr show` tells."""
+        self._until_settled(lambda: self._label(number, clean_text(text)))
+
+    def hand_back(self, number: int) -> PullRequest:
+        """Take off what `ask_for_human` put on: the worker goes on. Harmless when it is not there."""
+        return self._until_settled(lambda: self._label(number, ""))
+
+    def merge_pull_request(self, number: int, method: MergeMethod, head_sha: str | None = None) -> MergeAttempt:
+        """See ports.Forge. It merges `head_sha`, or the head that was seen last: WAIT when the branch has moved since.
 
         Raises:
             ForgeError: there is no such pull request, or its base branch is gone.
         """
         with self._locks.held("merge"):
-            return self._until_settled(lambda: self._merge(number, method))
+            return self._until_settled(lambda: self._merge(number, method, head_sha))
 
     def close_pull_request(self, number: int, reason: str = "") -> PullRequest:
         """See ports.Forge. One that has ended already is answered as it is."""
@@ -143,15 +177,19 @@ class LocalForge:
                 raise MissingCommitError(self.place, [draft.head_sha]) from error
             raise
         record = draft_record(draft, former, base if changes else "", self._ledger.now())
+        moved = number is not None and look.refs.pulls[number].head != draft.head_sha
+        if former and changes and moved and not find_missing(self._host, draft.head_sha, [base]):
+            record = record._replace(base_sha=base)
         chosen = number if number is not None else max(look.refs.pulls, default=0) + 1
         change = PullChange(chosen, record, draft.head_sha, look.refs.pulls.get(chosen))
         return self._written(change, f"pull request #{chosen} {'updated' if former else 'opened'}")
 
-    def _look_at(self, numbers: tuple[int, ...] | None) -> Look:
+    def _look_at(self, numbers: Collection[int] | None, *, unknown_too: bool = False) -> Look:
         look = self._ledger.read()
-        for number in numbers or ():
+        for number in () if unknown_too else numbers or ():
             _record(look, number)
-        changes = self._watch.find_changes(look, look.records if numbers is None else numbers)
+        wanted = look.records if numbers is None else [number for number in look.records if number in numbers]
+        changes = self._watch.find_changes(look, wanted)
         if not changes:
             return look
         self._ledger.write(changes, "seen in the repository")
@@ -159,18 +197,18 @@ class LocalForge:
             self._pages.write(change.number, change.record, change.head)
         return self._ledger.read()
 
-    def _merge(self, number: int, method: MergeMethod) -> MergeAttempt:
-        before = self._ledger.read()
-        recorded = before.refs.pulls[number].head if _record(before, number) else ""
-        look = before
-        if before.refs.branches.get(before.records[number].head_branch, recorded) != recorded:
+    def _merge(self, number: int, method: MergeMethod, head_sha: str | None) -> MergeAttempt:
+        look = self._ledger.read()
+        branch, recorded = _record(look, number).head_branch, look.refs.pulls[number].head
+        judged = head_sha or recorded
+        if look.refs.branches.get(branch, recorded) != recorded:
             look = self._look_at((number,))
         record, refs = look.records[number], look.refs.pulls[number]
         pull_request = self._answer(look, number)
         if record.state is not PullRequestState.OPEN:
             return MergeAttempt(_ENDED[record.state], record.reason or f"it is {record.state.value}", pull_request)
-        if refs.head != recorded:
-            reason = f"{record.head_branch} moved from {recorded[:12]} to {refs.head[:12]} since it was looked at"
+        if refs.head != judged:
+            reason = f"{record.head_branch} moved from {judged[:12]} to {refs.head[:12]} since it was looked at"
             return MergeAttempt(MergeOutcome.WAIT, reason, pull_request)
         base = self._base(look, record.base_branch)
         self._store.bring([base, refs.head])
@@ -203,6 +241,41 @@ class LocalForge:
         record = record._replace(state=PullRequestState.MERGED, reason=reason)
         pull_request = self._written(PullChange(number, record, refs.head, refs), f"merge pull request #{number}", more)
         return MergeAttempt(MergeOutcome.MERGED, reason, pull_request)
+
+    def _update(self, number: int, head_sha: str) -> str:
+        look = self._look_at((number,))
+        record, refs = look.records[number], look.refs.pulls[number]
+        if record.state is not PullRequestState.OPEN:
+            return f"it is {record.state.value}"
+        if refs.head != head_sha or look.refs.branches.get(record.head_branch) != head_sha:
+            return f"{record.head_branch} moved from {head_sha[:12]} since it was looked at"
+        base = self._base(look, record.base_branch)
+        self._store.bring([base, refs.head])
+        result = self._merger.update(MergeRequest(number, record, base, refs.head))
+        if result.conflicts:
+            return f"conflicts with {record.base_branch} in {', '.join(result.conflicts)}"
+        if result.sha == refs.head:
+            return ""
+        branch = record.head_branch
+        more = MoreWrites(result.objects, (RefUpdate(f"{BRANCH_REF_PREFIX}{branch}", result.sha, refs.head),))
+        if branch in look.refs.checkouts:
+            more = more._replace(around=brought_along(self._host, branch, refs.head, result.sha))
+        change = PullChange(number, record._replace(base_sha=base), result.sha, refs)
+        try:
+            self._written(change, f"update pull request #{number}", more)
+        except (CheckoutBusyError, CheckedOutError) as busy:
+            return str(busy)
+        return ""
+
+    def _label(self, number: int, reason: str) -> PullRequest:
+        look = self._ledger.read()
+        record, refs = _record(look, number), look.refs.pulls[number]
+        if (NEEDS_HUMAN_LABEL in record.labels) is bool(reason) or record.state is not PullRequestState.OPEN:
+            return self._answer(look, number)
+        others = tuple(label for label in record.labels if label != NEEDS_HUMAN_LABEL)
+        labels = (*others, NEEDS_HUMAN_LABEL) if reason else others
+        change = PullChange(number, record._replace(labels=labels, reason=reason), refs.head, refs)
+        return self._written(change, f"pull request #{number} {'needs a person' if reason else 'handed back'}")
 
     def _close(self, number: int, reason: str) -> PullRequest:
         look = self._ledger.read()

@@ -62,6 +62,12 @@ def merge_trees(host: Host, pairs: Iterable[tuple[str, str]]) -> tuple[MergedTre
     return tuple(merged)
 
 
+def find_missing(host: Host, head: str, shas: Iterable[str]) -> frozenset[str]:
+    """Which of the commits are not in the history of `head`; one process."""
+    asked = "".join(f"{sha}\n" for sha in shas) + f"^{head}\n"
+    return frozenset(host.git("rev-list", "--stdin", stdin=asked).split())
+
+
 class Merger:
     """Makes the commits of a merge; moves no ref."""
 
@@ -86,6 +92,19 @@ class Merger:
                 commit = self._squash_commit(request, merged.tree)
             case _:
                 assert_never(method)
+        return MergeResult(commit.sha, (commit,))
+
+    def update(self, request: MergeRequest) -> MergeResult:
+        """The merge commit that brings the base into the head; `sha` is the head when it has the base already."""
+        if request.base not in find_missing(self._host, request.head, [request.base]):
+            return MergeResult(request.head)
+        (merged,) = merge_trees(self._host, [(request.head, request.base)])
+        if merged.conflicts:
+            return MergeResult(request.head, conflicts=merged.conflicts)
+        committer, record = self._ledger.ident(), request.record
+        message = f"Merge branch '{record.base_branch}' into {record.head_branch}\n"
+        draft = CommitDraft(merged.tree, (request.head, request.base), committer, committer, message)
+        commit = make_commit(draft)
         return MergeResult(commit.sha, (commit,))
 
     def _merge_commit(self, request: MergeRequest, tree: str) -> GitObject:

@@ -1,0 +1,73 @@
+"""Which workers that wait without a process have something to do: one look for all of a repository's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from loguru import logger
+from prefect.client.schemas.objects import FlowRun
+
+from flows.flow_names import LABEL_PREFIX
+from flows.merge_waiting import rules_of
+from flows.prefect_clients import prefect_client
+from flows.pull_request_watch import Sight, Turn, sight_of
+from flows.remembered import Remembered, read_remembered
+from flows.wiring import workplace_of
+from flows.worker_states import to_record
+from parallel_workers.decisions.merge_decisions import Wait
+from parallel_workers.decisions.merging import decide_merge, is_overdue
+from parallel_workers.spec import TaskOrder
+
+
+async def find_moved(waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mapping[int, Turn]) -> set[str]:
+    """Ids of those workers of one repository whose pull request does not just wait; `peers` take turns with them.
+
+    It is decided from what each run remembers, as the run itself will decide. So a worker that can only wait is not
+    woken again and again: only once, to ask for a person.
+
+    Raises:
+        ParallelWorkersError: the repository or its forge cannot be looked at.
+    """
+    forge = workplace_of(waiting[0][1]).forge
+    seen = await asyncio.to_thread(forge.look, tuple({*peers, *_numbers(waiting)}))
+    if why := forge.waits_for_forge():
+        logger.info("{}", why)
+        return set()
+    moved = set()
+    for run, order in waiting:
+        number = _number(run)
+        if number is not None and await _has_moved(run, order, sight_of(number, seen, peers)):
+            moved.add(order.worker)
+    return moved
+
+
+async def _has_moved(run: FlowRun, order: TaskOrder, sight: Sight) -> bool:
+    snapshot = sight.snapshot
+    if snapshot is None:
+        return False
+    before = read_remembered(run.labels)
+    remembered = before.heeding(snapshot.pull_request.labels)
+    decision = decide_merge(snapshot, rules_of(order), remembered.memory, sight.front)
+    if not isinstance(decision, Wait) or before.pending:
+        return True
+    if remembered != before:
+        await _write_down(run, remembered)
+    has_to_ask = decision.needs_human and not remembered.has_asked
+    return has_to_ask or is_overdue(snapshot.pull_request, order.review_timeout, datetime.now(UTC))
+
+
+async def _write_down(run: FlowRun, remembered: Remembered) -> None:
+    """A run that is left to wait still remembers what was seen of its pull request."""
+    facts = {f"{LABEL_PREFIX}{name}": value for name, value in remembered.facts().items()}
+    async with prefect_client() as client:
+        await client.update_flow_run_labels(run.id, dict(facts))
+
+
+def _numbers(waiting: Sequence[tuple[FlowRun, TaskOrder]]) -> list[int]:
+    return [number for run, _ in waiting if (number := _number(run)) is not None]
+
+
+def _number(run: FlowRun) -> int | None:
+    return to_record(run).pr_number

@@ -1,0 +1,56 @@
+"""Who merges and how: the forge by itself, as soon as it may, or we, now; and by which of the ways it allows."""
+
+from __future__ import annotations
+
+from parallel_workers.decisions.merge_decisions import EnableAutoMerge, Merge, MergeDecision, Situation, Wait
+from parallel_workers.decisions.rework_memory import was_auto_merge_refused
+from parallel_workers.pull_request_snapshots import CheckState
+from parallel_workers.spec import MergeMethod, MergePolicy
+
+_NEXT_BEST = {
+    MergeMethod.MERGE: (MergeMethod.SQUASH, MergeMethod.REBASE),
+    MergeMethod.SQUASH: (MergeMethod.REBASE, MergeMethod.MERGE),
+    MergeMethod.REBASE: (MergeMethod.SQUASH, MergeMethod.MERGE),
+}
+"""What comes nearest. Squash before rebase: an updated branch holds merge commits, which a rebase may not carry over.
+Who asked for squash or rebase wants a base without merge commits."""
+
+
+def choose_method(asked: MergeMethod, allowed: tuple[MergeMethod, ...]) -> MergeMethod | None:
+    """The way to merge that comes nearest to the one asked for; None when none is allowed."""
+    return next((method for method in (asked, *_NEXT_BEST[asked]) if method in allowed), None)
+
+
+def hand_over_or_wait(situation: Situation, why: str) -> MergeDecision:
+    """Let the forge merge by itself what may not be merged yet, where it offers to; else wait. `why` it may not.
+
+    Not while a check that is not required still runs: the forge would merge over it when it turns red.
+    """
+    snapshot = situation.snapshot
+    method = choose_method(situation.rules.method, snapshot.allowed_methods)
+    may = (
+        situation.rules.policy is MergePolicy.AUTO
+        and snapshot.can_auto_merge
+        and not snapshot.is_auto_merging
+        and not was_auto_merge_refused(situation.head_sha, situation.memory)
+        and all(check.required or check.state is CheckState.GREEN for check in snapshot.checks)
+    )
+    if not may or method is None:
+        return Wait(why)
+    return EnableAutoMerge(
+        method, situation.head_sha, f"{why}; then the forge merges it{_otherwise(situation, method)}"
+    )
+
+
+def merge_now(situation: Situation) -> MergeDecision:
+    """Nothing stands in the way: merge it, as asked or in the nearest way that the repository allows."""
+    method = choose_method(situation.rules.method, situation.snapshot.allowed_methods)
+    if method is None:
+        return Wait(f"{situation.name} may be merged, but the repository allows no way to: switch one on")
+    how = f"{situation.name} may be merged into {situation.snapshot.pull_request.base_branch}"
+    return Merge(method, situation.head_sha, how + _otherwise(situation, method))
+
+
+def _otherwise(situation: Situation, method: MergeMethod) -> str:
+    asked = situation.rules.method
+    return "" if method is asked else f" by {method}, since the repository does not allow {asked}"

@@ -1,0 +1,17 @@
+"""How long to wait until the next look at pull requests."""
+
+from __future__ import annotations
+
+_PROMPT_LOOKS = 24
+_GROWTH = 1.25
+_SLOWEST = 12.0
+
+
+def decide_pause(poll_seconds: float, quiet_looks: int) -> float:
+    """Seconds until the next look, when the last `quiet_looks` looks in a row showed nothing new.
+
+    Two minutes of a look every 5 seconds, then ever more seldom, down to one a minute. What moves makes it
+    prompt again.
+    """
+    slower = _GROWTH ** max(0, quiet_looks - _PROMPT_LOOKS)
+    return poll_seconds * min(slower, _SLOWEST)

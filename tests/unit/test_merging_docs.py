@@ -1,0 +1,65 @@
+"""docs/merging.md says what the code says, in the order of the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from parallel_workers.decisions import merging
+from parallel_workers.decisions.merge_decisions import Rework, ReworkKind, ReworkMemory
+from parallel_workers.decisions.rework_memory import (
+    checks_fingerprint,
+    conflict_fingerprint,
+    remember,
+    review_fingerprint,
+)
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Mergeable, ReviewState
+from parallel_workers.pull_requests import PullRequestState
+from parallel_workers.spec import MergePolicy
+from tests.unit.open_pull_requests import HEAD, OPEN, PENDING, READY, RED, REMARK, decide
+
+DOCS = Path(__file__).parents[2] / "docs" / "merging.md"
+BUILD, LINT = RED._replace(name="build"), RED._replace(name="lint")
+BOT = REMARK._replace(key="k", author="a-bot")
+CONFLICT = READY._replace(mergeable=Mergeable.CONFLICTING)
+BEHIND = READY._replace(is_behind=True)
+REVIEWED = remember(
+    ReworkMemory(), Rework(ReworkKind.REVIEW, review_fingerprint([REMARK]), "", remarks=(REMARK,)), HEAD
+)
+AUTO, MANUAL = MergePolicy.AUTO, MergePolicy.MANUAL
+SITUATIONS = [
+    (1, READY._replace(pull_request=OPEN._replace(state=PullRequestState.MERGED)), AUTO, (), 7),
+    (2, READY._replace(pull_request=OPEN._replace(state=PullRequestState.CLOSED, reason="*reason*")), AUTO, (), 7),
+    (3, READY._replace(pull_request=OPEN._replace(labels=(NEEDS_HUMAN_LABEL,))), AUTO, (), 7),
+    (4, READY._replace(is_queued=True), AUTO, (), 7),
+    (5, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
+    (6, READY._replace(remarks=(REMARK, BOT)), MANUAL, (), 7),
+    (7, READY._replace(checks=(BUILD,)), AUTO, (checks_fingerprint(HEAD, [BUILD]),), 7),
+    (8, READY._replace(review=ReviewState.CHANGES_REQUESTED), AUTO, (), 7),
+    (9, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled, 7),
+    (10, READY._replace(is_draft=True), AUTO, (), 7),
+    (11, CONFLICT, AUTO, (), 7),
+    (11, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),
+    (11, CONFLICT, AUTO, (), 3),
+    (12, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
+    (13, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
+    (14, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
+    (15, BEHIND, AUTO, (), 7),
+    (15, BEHIND, AUTO, (), 3),
+    (16, READY._replace(is_auto_merging=True), AUTO, (), 7),
+    (17, READY, MANUAL, (), 7),
+    (18, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
+    (19, READY, AUTO, (), 7),
+]
+
+
+def test_the_table_holds_what_is_said_in_the_order_of_the_rules() -> None:
+    table = DOCS.read_text(encoding="utf-8").split("## The rules, in order")[1].split("\n\n")[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert len(rows) == len(SITUATIONS)
+    number = 0
+    for row, (rule, snapshot, policy, handled, front) in zip(rows, SITUATIONS, strict=True):
+        number = int(row[0] or number)
+        said = decide(snapshot, policy, ReworkMemory(frozenset(handled)), front).reason
+        shown = said.replace("feature/t", "*branch*").replace(f"labelled {NEEDS_HUMAN_LABEL}", "labelled …")
+        assert (number, row[3]) == (rule, shown)
+    assert number == len(merging._RULES) + 1
