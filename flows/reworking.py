@@ -71,10 +71,7 @@ async def _start(order: TaskOrder, asked: Rework, joined: Joined, base_sha: str,
         check.key or check.name: await asyncio.to_thread(forge.fetch_check_log, check, MAX_LOG)
         for check in asked.checks
     }
-    told = [rework_prompt(asked, logs, joined.conflicts)]
-    if joined.conflicts and asked.kind is not ReworkKind.CONFLICT:
-        told.append(rework_prompt(Rework(ReworkKind.CONFLICT, "", ""), {}, joined.conflicts))
-    return WorkStart(base_sha, since, "\n\n".join(told), joined.conflicts)
+    return WorkStart(base_sha, since, rework_prompt(asked, logs, joined.conflicts), joined.conflicts)
 
 
 async def push(order: TaskOrder) -> str:
