@@ -63,7 +63,7 @@ class GitHubApp(Frozen):
 class GitHubCredentials(Frozen):
     """A token or an App, and the servers it is for."""
 
-    hosts: GitHubHosts = GitHubHosts()
+    hosts: GitHubHosts = Field(default_factory=GitHubHosts)
     token: SecretStr | None = Field(default=None, repr=False)
     app: GitHubApp | None = None
 
