@@ -19,7 +19,8 @@ from tests.conftest import Git
 from tests.fake_github.ci import CheckReport, PushedHead
 from tests.fake_github.fixtures import running_fake_github
 from tests.fake_github.hub import Hub, open_hub
-from tests.prefect.batches import shell_batch
+from tests.prefect.batches import WRITE_FILE, shell_batch
+from tests.prefect.conflicts import runs_of, settling_agent
 from tests.prefect.histories import states_of
 from tests.prefect.observers import Recorder
 
@@ -106,6 +107,55 @@ async def test_a_red_check_and_a_remark_each_lead_to_one_rework_and_then_to_the_
     assert hub.token not in (tmp_path / "agent-environment").read_text()
     assert hub.server.leaks() == []
     assert any("pull requests live on GitHub" in reason for reason in seen.reasons)
+
+
+@pytest.mark.timeout(400)
+async def test_a_base_that_wants_branches_up_to_date_gets_one_updated_at_a_time(hub: Hub, tmp_path: Path) -> None:
+    count = 4
+    hub.repository.set_ci(lambda _head: [CheckReport("unit", "success", after_seconds=1)])
+    hub.repository.protect(required_checks=["unit"], strict_up_to_date=True)
+    tasks = {f"T-{number}": {"shell": together(tmp_path / "runs", count)} for number in range(1, count + 1)}
+    batch = shell_batch(hub.clone, tasks, merge="auto", max_workers=count)
+    options = RunOptions(str(tmp_path / "trees"), poll_seconds=0.5)
+    ticking = asyncio.create_task(tick(hub))
+    async with looked_at_once():
+        outcome = await asyncio.wait_for(carry_out(batch, observer=Recorder(), options=options), 300)
+    ticking.cancel()
+    assert outcome.succeeded, outcome
+    updates = hub.server.usage.branch_updates
+    print(f"{count} pull requests into a strict base: {updates} branch updates")  # noqa: T201 - what the test shows
+    assert count - 1 <= updates <= 2 * count
+    assert hub.server.leaks() == []
+
+
+@pytest.mark.timeout(400)
+async def test_pull_requests_on_github_that_all_touch_one_file_are_all_merged(hub: Hub, tmp_path: Path) -> None:
+    count, runs = 3, tmp_path / "runs"
+    hub.repository.push("main", {"shared.txt": "begin\n"})
+    tasks = {f"T-{number}": {"shell": settling_agent(runs, count)} for number in range(1, count + 1)}
+    batch = shell_batch(hub.clone, tasks, merge="auto", max_workers=count)
+    options = RunOptions(str(tmp_path / "trees"), poll_seconds=0.5)
+    async with looked_at_once():
+        outcome = await asyncio.wait_for(carry_out(batch, observer=Recorder(), options=options), 300)
+    assert outcome.succeeded, outcome
+    bare = hub.repository.state.git.path
+    assert sorted(hub.git(bare, "show", "main:shared.txt").split()) == sorted(["begin", *tasks])
+    updates = sum(runs_of(runs, task_id) - 1 for task_id in tasks)
+    print(f"{count} pull requests on GitHub that touch one file: {updates} branch updates")  # noqa: T201 - as above
+    assert updates == count - 1
+
+
+def together(runs: Path, count: int) -> str:
+    """An agent that writes a file of its own, and ends when `count` of them have begun."""
+    wait = f"while [ \"$(wc -l < '{runs}')\" -lt {count} ]; do sleep 0.05; done"
+    return f"echo x >> '{runs}'; {wait}; {WRITE_FILE}"
+
+
+async def tick(hub: Hub) -> None:
+    """Lets the fake's CI come to its end as time goes by."""
+    while True:
+        await asyncio.sleep(1)
+        hub.server.clock.advance(1)
 
 
 def holds(hub: Hub, file: str) -> bool:
