@@ -105,14 +105,20 @@ async def forge_writes(order: TaskOrder, writes: int) -> AsyncIterator[None]:
     Raises:
         StoppedError: the worker was told to stop while it waited.
     """
-    if workplace_of(order).choice.kind is ForgeKind.GITHUB:
-        wanted = await _wanted(WRITES_PER_MINUTE, WRITES_PER_HOUR)
-
-        async def take() -> None:
-            await rate_limit(wanted, occupy=writes, timeout_seconds=_LOOK_SECONDS)
-
-        await _until_taken(order, wanted, take)
+    await take_writes(order, workplace_of(order).choice.kind, writes)
     yield
+
+
+async def take_writes(order: TaskOrder, kind: ForgeKind, writes: int) -> None:
+    """As `forge_writes`, for a forge of this kind."""
+    if kind is not ForgeKind.GITHUB:
+        return
+    wanted = await _wanted(WRITES_PER_MINUTE, WRITES_PER_HOUR)
+
+    async def take() -> None:
+        await rate_limit(wanted, occupy=writes, timeout_seconds=_LOOK_SECONDS)
+
+    await _until_taken(order, wanted, take)
 
 
 @asynccontextmanager
