@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,6 +98,21 @@ class BareGit:
             raise GitFailedError(done.stderr)
         tree, *files = done.stdout.strip().splitlines()
         return MergedTree(tree, tuple(files) or ("?",) if done.returncode else ())
+
+    def merge_many(self, pairs: Sequence[tuple[str, str]]) -> list[MergedTree]:
+        """Many merges in one process; one by one when git cannot do all of them."""
+        lines = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs)
+        options = ("--write-tree", "--stdin", "-z", "--name-only", "--no-messages")
+        done = self._try("merge-tree", *options, stdin=lines)
+        if done.returncode:
+            return [self.merge(ours, theirs) for ours, theirs in pairs]
+        words = iter(done.stdout.split("\0"))
+        found = []
+        for is_clean in itertools.takewhile(bool, words):
+            tree = next(words)
+            files = tuple(itertools.takewhile(bool, words))
+            found.append(MergedTree(tree, () if is_clean == "1" else files))
+        return found
 
     def commit(self, tree: str, parents: Iterable[str], message: str, identity: str = "GitHub") -> str:
         """Make a commit; its sha."""

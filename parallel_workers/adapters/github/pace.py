@@ -29,7 +29,7 @@ class WatchPace(NamedTuple):
     detail_max_seconds: float = 300.0
     checks_max_seconds: float = 60.0
     """While checks run."""
-    mergeable_seconds: float = 2.0
+    mergeable_seconds: float = 0.5
     mergeable_max_seconds: float = 300.0
     settle_seconds: float = 10.0
     """A new head without any check may just not have been noticed by CI: so long it counts as awaiting them."""
