@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.exceptions import ObjectNotFound
@@ -87,6 +88,7 @@ async def test_writes_to_github_are_spread_and_other_forges_are_not_slowed(
     assert 2 <= limited < 30, "three at once, three more one after the other"
 
 
+@flow(name="test-writes", validate_parameters=False)
 async def seconds_for_writes(order: TaskOrder, writes: int, kind: ForgeKind = ForgeKind.LOCAL) -> float:
     with use_engine(LocalEngine()):
         begun = time.monotonic()
