@@ -17,6 +17,7 @@ from flows.artifacts import publish_pull_request, publish_report
 from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
+from flows.forge_credentials import secret_values
 from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
@@ -185,8 +186,8 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         head_sha = await push(order)
     draft = PullRequestDraft(
         worker=order.worker,
-        title=messages.pull_request_title(order.task),
-        body=messages.pull_request_body(order, done),
+        title=messages.pull_request_title(order.task, secret_values()),
+        body=messages.pull_request_body(order, done, secret_values()),
         head_branch=order.branch,
         head_sha=head_sha,
         base_branch=order.base_branch,
@@ -225,7 +226,7 @@ async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None
     git, forge = workplace_of(order).git, workplace_of(order).forge
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
-    await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha)
+    await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha, was_pushed=True)
 
 
 async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> State[object]:
