@@ -13,6 +13,7 @@ from parallel_workers.cli.repository_option import repository_option
 from parallel_workers.cli.worker_keys import worktree_keys
 from parallel_workers.errors import ParallelWorkersError, UsageError
 from parallel_workers.identity import branch_name, slugify, worker_id, worker_ref, worktree_path
+from parallel_workers.rescues import way_back
 
 if TYPE_CHECKING:
     from parallel_workers.adapters.git.repository import GitPythonRepository
@@ -129,7 +130,7 @@ def remove(project: str, task_id: str, repository: Path, root: Path | None, *, f
         return
     say(f"Removed {path}; the branch {one.branch} is kept." if one.branch else f"Removed {path}.")
     if rescue_ref:
-        say("Its uncommitted work is saved in:")
+        say(f"Its work is {way_back(rescue_ref, repository.resolve())}")
         click.echo(rescue_ref)
 
 
@@ -140,10 +141,13 @@ def prune(repository: Path, *, as_json: bool) -> None:
     """Forget worktrees whose folder is gone."""
     forgotten = _open(repository).prune()
     if as_json:
-        print_json({"pruned": forgotten})
+        rescued = {str(one.path): one.rescue_ref for one in forgotten if one.rescue_ref}
+        print_json({"pruned": [one.path for one in forgotten], "rescue_refs": rescued})
         return
-    for path in forgotten:
-        click.echo(path)
+    for one in forgotten:
+        click.echo(one.path)
+        if one.rescue_ref:
+            say(f"What git still knew of it is {way_back(one.rescue_ref, repository.resolve())}")
     say(f"Forgot {len(forgotten)}." if forgotten else "Nothing to forget.")
 
 

@@ -11,6 +11,7 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCHES = "refs/heads/"
 _WORKER_FILE = "parallel-workers-worker"
 _PATHS_FILE = "parallel-workers-paths"
+_KEEP_IGNORED_FILE = "parallel-workers-keep-ignored"
 
 
 class LinkedWorktree(NamedTuple):
@@ -53,6 +54,16 @@ class LinkedWorktree(NamedTuple):
     def note_paths(self, paths: tuple[str, ...]) -> None:
         """Remember the folders, once git has them."""
         (self.admin / _PATHS_FILE).write_text("\n".join(paths), encoding="utf-8", errors="surrogateescape")
+
+    @property
+    def keep_ignored(self) -> tuple[str, ...]:
+        """Patterns of ignored files that are to be saved before it is removed, as we noted them."""
+        return tuple((_read(self.admin / _KEEP_IGNORED_FILE) or "").splitlines())
+
+    def note_keep_ignored(self, patterns: tuple[str, ...]) -> None:
+        """Remember the patterns, for whatever verb removes the worktree later."""
+        if patterns != self.keep_ignored:
+            (self.admin / _KEEP_IGNORED_FILE).write_text("\n".join(patterns), encoding="utf-8")
 
 
 def read_ref(common_dir: Path, ref: str) -> str | None:

@@ -12,7 +12,14 @@ from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
 from parallel_workers.remote_urls import local_path, without_credentials
-from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Worktree, WorktreePlan, WorktreeStatus
+from parallel_workers.worktrees import (
+    BranchWork,
+    EnsuredWorktree,
+    ForgottenWorktree,
+    Worktree,
+    WorktreePlan,
+    WorktreeStatus,
+)
 
 LOCK_FILE = "parallel-workers.lock"
 
@@ -107,10 +114,10 @@ class GitPythonRepository:
 
     def remove_worker(self, plan: WorktreePlan, head_sha: str) -> str | None:
         """After a merge: remove worktree, branch and mark; the rescue ref, if work was left uncommitted."""
-        return removal.remove_worker(self._opened, plan, head_sha)
+        return removal.remove_worker(self._opened, self._lock, plan, head_sha)
 
-    def prune(self) -> tuple[Path, ...]:
-        """Forget linked worktrees whose folder is gone; the paths forgotten."""
+    def prune(self) -> tuple[ForgottenWorktree, ...]:
+        """Forget linked worktrees whose folder is gone; what git still knew of them is saved first."""
         return removal.prune(self._opened, self._lock)
 
     def read_base_file(self, base_sha: str, name: str) -> str | None:

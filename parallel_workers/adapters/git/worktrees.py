@@ -12,6 +12,7 @@ from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.ensuring import Ensuring, Folder, Situation, decide_ensuring
 from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, linked_worktrees, read_head, read_ref
 from parallel_workers.adapters.git.opened import OpenedRepository
+from parallel_workers.adapters.git.removal import forget_worktree
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.sparse_checkout import confine, confine_adopted
 from parallel_workers.errors import UsageError, WorktreeConflictError
@@ -40,12 +41,14 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
         step = decide_ensuring(plan, found)
         linked = found.registered
         if step is Ensuring.FORGET_AND_ADD and linked is not None:
-            _forget(linked)
+            forget_worktree(opened, linked)
         if step in {Ensuring.CREATE, Ensuring.ADD, Ensuring.FORGET_AND_ADD}:
             linked = _add(opened, plan, found, descriptor)
         if linked is not None and step is not Ensuring.ADOPT:
             # under the lock: it writes the shared config once per repository
             confine(opened, linked, plan.paths)
+    if linked is not None:
+        linked.note_keep_ignored(plan.keep_ignored)
     if linked is not None and step is Ensuring.ADOPT:
         confine_adopted(opened, lock, linked, plan.paths)
     elif linked is not None:
@@ -92,17 +95,6 @@ def _look_at_folder(path: Path) -> Folder:
     if not names:
         return Folder.EMPTY
     return Folder.GIT_FILE_ONLY if names == [".git"] and (path / ".git").is_file() else Folder.CONTENT
-
-
-def _forget(linked: LinkedWorktree) -> None:
-    """Undo one half-made or emptied worktree: its record, and a folder that holds no work.
-
-    Not `git worktree prune`, which would forget others' too, and never those still marked as initializing.
-    """
-    (linked.path / ".git").unlink(missing_ok=True)
-    if linked.path.exists():
-        linked.path.rmdir()  # fails, rather than deletes, should a file have appeared
-    shutil.rmtree(linked.admin)
 
 
 def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descriptor: int) -> LinkedWorktree:
