@@ -16,7 +16,10 @@ _NO_REF_CHARACTER = re.compile(r"[^A-Za-z0-9/_-]+")
 
 
 class SavedFile(NamedTuple):
-    """A file as it lay in the worktree. `kind` is changed, conflicted, untracked or ignored; mode 000000: deleted."""
+    """A file as it lay in the worktree. Mode 000000: deleted.
+
+    `kind` is staged (and not changed since), changed, conflicted, untracked or ignored.
+    """
 
     kind: str
     path: str

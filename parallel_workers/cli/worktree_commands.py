@@ -57,7 +57,8 @@ def create(project: str, task_id: str, base: str, repository: Path, root: Path |
     git, path = _open(repository), _path(root, project, task_id)
     base_sha = git.fetch_base(base)
     worker = worker_id(git.identity, _BATCH, task_id)
-    ensured = git.ensure_worktree(WorktreePlan(worker, branch_name(task_id), base, base_sha, path))
+    plan = WorktreePlan(worker, branch_name(task_id), base, base_sha, path, keep_ignored=_keep_ignored(git, base_sha))
+    ensured = git.ensure_worktree(plan)
     if as_json:
         begun = {"base_branch": base, "base_sha": ensured.base_sha, "adopted": ensured.adopted}
         print_json({**worktree_keys(_find(git, path)), "task_id": task_id, "project": project, **begun})
@@ -116,7 +117,7 @@ def status(project: str, task_id: str, repository: Path, root: Path | None, *, a
 @worktree.command("remove")
 @click.argument("project")
 @click.argument("task_id")
-@click.option("--force", is_flag=True, help="Even with uncommitted work; it is saved to a rescue ref first.")
+@click.option("--force", is_flag=True, help="Even with work in it; that is saved to a rescue ref first.")
 @repository_option
 @root_option
 @json_option
@@ -155,6 +156,14 @@ def _open(repository: Path) -> GitPythonRepository:
     from parallel_workers.adapters.git.repository import open_repository
 
     return open_repository(repository)
+
+
+def _keep_ignored(git: GitPythonRepository, base_sha: str) -> tuple[str, ...]:
+    """What the repository's settings say on its base branch."""
+    from parallel_workers.settings import SETTINGS_FILE, parse_settings
+
+    text = git.read_base_file(base_sha, SETTINGS_FILE)
+    return parse_settings(text, SETTINGS_FILE).keep_ignored if text is not None else ()
 
 
 def _path(root: Path | None, project: str, task_id: str) -> Path:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, worktrees
+from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, rescue_store, restoring, worktrees
 from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.layout import linked_worktrees
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
 from parallel_workers.remote_urls import local_path, without_credentials
+from parallel_workers.rescues import Rescue, RestoredRescue
 from parallel_workers.worktrees import (
     BranchWork,
     EnsuredWorktree,
@@ -119,6 +120,24 @@ class GitPythonRepository:
     def prune(self) -> tuple[ForgottenWorktree, ...]:
         """Forget linked worktrees whose folder is gone; what git still knew of them is saved first."""
         return removal.prune(self._opened, self._lock)
+
+    def list_rescues(self) -> tuple[Rescue, ...]:
+        """What was saved before something was removed, newest first."""
+        return rescue_store.list_rescues(self._opened)
+
+    def find_rescue(self, name: str) -> Rescue:
+        """One of them, by name, full ref, or the beginning of its name. Raises UsageError."""
+        return rescue_store.find_rescue(self._opened, name)
+
+    def drop_rescues(self, rescues: Iterable[Rescue]) -> None:
+        """Delete their refs, all or none. Raises GitCommandError when one was moved meanwhile."""
+        rescue_store.drop_rescues(self._opened, rescues)
+
+    def restore_rescue(self, rescue: Rescue, branch: str, worktree: Path | None = None) -> RestoredRescue:
+        """Bring one back as a branch, or as a worktree too. Raises WorktreeConflictError, UsageError."""
+        if worktree is None:
+            return restoring.restore_branch(self._opened, rescue, branch)
+        return restoring.restore_worktree(self._opened, self._lock, rescue, branch, worktree)
 
     def read_base_file(self, base_sha: str, name: str) -> str | None:
         """Text of a file as the base commit has it, or None when it has no such file."""

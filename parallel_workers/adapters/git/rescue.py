@@ -94,10 +94,12 @@ def save_commits(opened: OpenedRepository, worker: str, branch: str, head_sha: s
 def _store_worktree(opened: OpenedRepository, found: Inspection) -> tuple[SavedFile, ...]:
     contents, folder = found.contents, found.location.path
     kinds = {
-        **dict.fromkeys(contents.kept_ignored, "ignored"),
-        **dict.fromkeys(contents.untracked, "untracked"),
+        # as it lies there: a filter may have made other bytes of what is staged
+        **({} if contents.folder_gone else dict.fromkeys(contents.staged, "staged")),
         **dict.fromkeys(contents.unstaged, "changed"),
         **({} if contents.folder_gone else dict.fromkeys(contents.conflicted, "conflicted")),
+        **dict.fromkeys(contents.untracked, "untracked"),
+        **dict.fromkeys(contents.kept_ignored, "ignored"),
     }
     modes = read_modes(folder, kinds)
     blobs = store_files(opened, folder, modes)
