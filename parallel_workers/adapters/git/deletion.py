@@ -130,14 +130,25 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
 
 def delete_record(linked: LinkedWorktree) -> None:
     """Make git forget the worktree: in one step, so that nobody reads half a record."""
-    ended = linked.admin.parent.parent / _ENDED_RECORDS
-    ended.mkdir(exist_ok=True)
-    for leftover in ended.iterdir():
-        shutil.rmtree(leftover, ignore_errors=True)
-    aside = ended / f"{linked.admin.name}-{secrets.token_hex(4)}"
-    linked.admin.rename(aside)
+    common_dir = linked.admin.parent.parent
+    ended = common_dir / _ENDED_RECORDS
+    moved = False
+    while not moved:
+        ended.mkdir(exist_ok=True)
+        # another remover may sweep the folder away between the two
+        with contextlib.suppress(FileNotFoundError):
+            linked.admin.rename(ended / f"{linked.admin.name}-{secrets.token_hex(4)}")
+        moved = not linked.admin.exists()
     reach("removal.record-moved")
-    shutil.rmtree(aside, ignore_errors=True)
+    sweep_records(common_dir)
+
+
+def sweep_records(common_dir: Path) -> None:
+    """Delete records that git has forgotten already, whoever left them."""
+    ended = common_dir / _ENDED_RECORDS
+    with contextlib.suppress(FileNotFoundError):
+        for leftover in ended.iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
     with contextlib.suppress(OSError):
         ended.rmdir()
 

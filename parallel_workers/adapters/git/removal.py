@@ -19,6 +19,7 @@ from parallel_workers.adapters.git.deletion import (
     move_back,
     note_deletion,
     removal_lock,
+    sweep_records,
 )
 from parallel_workers.adapters.git.inspection import Inspection, inspect_worktree
 from parallel_workers.adapters.git.layout import (
@@ -97,6 +98,7 @@ def remove_worker(opened: OpenedRepository, lock: RepositoryLock, plan: Worktree
 def prune(opened: OpenedRepository, lock: RepositoryLock) -> tuple[ForgottenWorktree, ...]:
     """Forget linked worktrees whose folder is gone, unless locked. What git still knows of them is saved first."""
     with lock.hold():
+        sweep_records(opened.common_dir)
         gone = [
             entry
             for entry in linked_worktrees(opened.common_dir)
