@@ -85,7 +85,7 @@ def _remove_worktree(record: WorkerRecord, force: bool) -> _Removal:  # noqa: FB
     if worktree.resolve() not in {each.path.resolve() for each in git.list_worktrees()}:
         return _Removal(removed=False, reason="nothing to remove")
     rescue_ref = git.remove_worktree(worktree, force=force)
-    saved = f"; its work is {way_back(rescue_ref, git.path)}" if rescue_ref else ""
+    saved = f"; its work is {way_back(rescue_ref, git.path, worktree)}" if rescue_ref else ""
     return _Removal(
         removed=True, reason=f"worktree removed; branch {record.branch} is kept{saved}", rescue_ref=rescue_ref
     )

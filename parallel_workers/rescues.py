@@ -102,10 +102,14 @@ def default_branch(name: str) -> str:
     return f"rescued/{name.replace('/', '-').replace('.', '')}"
 
 
-def way_back(ref: str, repository: Path | str) -> str:
-    """The sentence every removal ends with: where the work is, and the command that gets it back."""
-    place = shlex.quote(str(repository))
-    return (
-        f"saved as {ref}; get it back with: "
-        f"parallel-workers rescue restore {short_name(ref)} --worktree PATH --repository {place}"
-    )
+def restore_command(name: str, repository: Path | str, worktree: Path | str) -> str:
+    """A line to paste that brings a rescue back, beside the old place of `worktree`, which may be taken again."""
+    place = worktree or Path.home() / name.rpartition("/")[2]
+    command = ("parallel-workers", "rescue", "restore", name, "--worktree", f"{place}-rescued")
+    return shlex.join((*command, "--repository", str(repository)))
+
+
+def way_back(ref: str, repository: Path | str, worktree: Path) -> str:
+    """What every removal says of what it saved: where it is, and the command that brings it back."""
+    command = restore_command(short_name(ref), repository, worktree)
+    return f"saved as {ref}; get it back with: {command} (more in docs/rescue.md)"

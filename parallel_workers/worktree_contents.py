@@ -27,7 +27,8 @@ class StoppedOperation(NamedTuple):
 class WorktreeContents(NamedTuple):
     """One look at a worktree. Paths of files are relative to it; every tuple is empty when there is nothing.
 
-    `head_sha` is '' on an unborn branch. `loose_commit` is HEAD when it is detached at a commit that no ref keeps.
+    `head_sha` is '' on an unborn branch. `loose_commit` is HEAD when it is detached at a commit that no ref keeps, or
+    where HEAD was when its branch was deleted under it.
     `kept_ignored` are ignored files that `keep_ignored` names. `own_repositories` are folders with a repository
     of their own whose files or commits exist nowhere else. `not_ours` says, in words, why the folder is not
     the worktree that is registered there; '' when it is. `folder_gone` leaves only what git itself recorded.

@@ -70,6 +70,8 @@ def list_rescues(worker: str | None, older_than: float | None, repository: Path,
 @json_option
 def show(name: str, repository: Path, *, as_json: bool) -> None:
     """Show what was saved: files, stashes, commits, and the commands that bring it back."""
+    from parallel_workers.rescues import restore_command
+
     git = _open(repository)
     one = git.find_rescue(name)
     if as_json:
@@ -95,7 +97,7 @@ def show(name: str, repository: Path, *, as_json: bool) -> None:
         click.echo(f"  {mark} {one_line(file.path)}")
     for stash in one.stashes:
         click.echo(f"  stash {stash.sha[:12]} {one_line(stash.message)}")
-    say(f"Bring it back: parallel-workers rescue restore {one.name} --worktree PATH --repository {git.path}")
+    say(f"Bring it back: {restore_command(one.name, git.path, one.worktree)}")
     if operation and operation.original_head:
         say(f"The branch as it was before the {operation.name}: git branch NAME {operation.original_head}")
     for stash in one.stashes:

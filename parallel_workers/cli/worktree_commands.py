@@ -131,7 +131,7 @@ def remove(project: str, task_id: str, repository: Path, root: Path | None, *, f
         return
     say(f"Removed {path}; the branch {one.branch} is kept." if one.branch else f"Removed {path}.")
     if rescue_ref:
-        say(f"Its work is {way_back(rescue_ref, repository.resolve())}")
+        say(f"Its work is {way_back(rescue_ref, repository.resolve(), path)}")
         click.echo(rescue_ref)
 
 
@@ -148,7 +148,7 @@ def prune(repository: Path, *, as_json: bool) -> None:
     for one in forgotten:
         click.echo(one.path)
         if one.rescue_ref:
-            say(f"What git still knew of it is {way_back(one.rescue_ref, repository.resolve())}")
+            say(f"What git still knew of it is {way_back(one.rescue_ref, repository.resolve(), one.path)}")
     say(f"Forgot {len(forgotten)}." if forgotten else "Nothing to forget.")
 
 

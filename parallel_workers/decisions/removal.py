@@ -141,10 +141,11 @@ def _refuse_work(contents: WorktreeContents, care: Care) -> Refuse | None:
         return None
     path = shlex.quote(str(contents.path))
     commit = f"Commit it (git -C {path} add --all && git -C {path} commit), or"
+    saved = "remove by force: it is then saved to a rescue ref first (docs/rescue.md)"
     return Refuse(
         Obstacle.UNSAVED_WORK,
         f"{contents.path} holds unsaved work: {'; '.join(held)}",
-        f"{'To go on' if contents.folder_gone else commit} remove by force: it is then saved to a rescue ref first",
+        f"{'To go on' if contents.folder_gone else commit} {saved}",
     )
 
 

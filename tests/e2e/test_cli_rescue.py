@@ -42,7 +42,10 @@ def lost(verb: Verb, git: Git) -> tuple[str, Picture]:
     removed = verb("worktree", "remove", "mice", "TASK-9", "--force")
     assert removed.exit_code == 0
     name = removed.stdout.strip().removeprefix("refs/parallel-workers/rescue/")
-    assert f"get it back with: parallel-workers rescue restore {name} --worktree PATH --repository " in removed.stderr
+    assert (
+        f"get it back with: parallel-workers rescue restore {name} --worktree {path}-rescued --repository "
+        in removed.stderr
+    )
     return name, held
 
 
@@ -67,7 +70,7 @@ def test_listed_and_shown(verb: Verb, lost: tuple[str, Picture]) -> None:
     ]
     text = verb("rescue", "show", name)
     assert "  S README.md\n  ? new.txt\n" in text.stdout
-    assert f"rescue restore {name} --worktree PATH" in text.stderr
+    assert f"rescue restore {name} --worktree {listed['worktree']}-rescued --repository " in text.stderr
 
 
 def test_restored_as_it_was(verb: Verb, lost: tuple[str, Picture], tmp_path: Path, git: Git) -> None:

@@ -108,6 +108,7 @@ def test_a_rebase_and_all_it_has_stopped(
     assert git(repository.path, "show", f"{original}:README.md") == "ours"
     kept = git(repository.path, "log", "--format=%s", f"{ref}^2")
     assert "autostash" in kept
+    assert len(repository.list_rescues()) == 1
     assert picture(tmp_path / "back") == before
 
 
@@ -122,6 +123,7 @@ def test_a_bisect_is_not_thrown_away(repository: GitPythonRepository, plan: Work
 
     log = git(repository.path, "show", f"{ref}^2:operation/BISECT_LOG")
     assert "git bisect start" in log
+    assert len(repository.list_rescues()) == 1
 
 
 def test_stashes_of_the_branch_are_kept_when_they_are_dropped(
@@ -139,6 +141,7 @@ def test_stashes_of_the_branch_are_kept_when_they_are_dropped(
     found = repository.find_rescue(str(ref))
 
     assert found.what == ("2 stashes",)
+    assert len(repository.list_rescues()) == 1
     assert [stash.message.partition(":")[0] for stash in found.stashes] == [
         f"WIP on {plan.branch}",
         f"On {plan.branch}",
@@ -162,6 +165,37 @@ def test_commits_on_no_branch_come_back_with_what_lies_on_them(
 
     assert restored.head_sha == loose
     assert picture(tmp_path / "back") == before
+    assert len(repository.list_rescues()) == 1
+
+
+def test_a_branch_that_was_deleted_under_its_worktree(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    head = commit(git, plan.path, "committed")
+    git(repository.path, "update-ref", "-d", f"refs/heads/{plan.branch}")
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+
+    assert git(repository.path, "show", f"{ref}:README.md") == "committed"
+    assert git(repository.path, "rev-parse", f"{ref}^1^1") == head
+    assert len(repository.list_rescues()) == 1
+
+
+@pytest.mark.parametrize("worktree", ["there", "gone too"])
+def test_a_branch_that_was_deleted_comes_back_where_it_was(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, worktree: str
+) -> None:
+    head = commit(git, plan.path, "committed")
+    if worktree == "gone too":
+        repository.push_branch(plan.branch)
+        repository.remove_worktree(plan.path)
+    git(repository.path, "update-ref", "-d", f"refs/heads/{plan.branch}")
+
+    assert repository.ensure_worktree(plan).adopted
+
+    assert git(plan.path, "rev-parse", "HEAD") == head
+    assert git(plan.path, "status", "--porcelain") == ""
 
 
 def test_an_unborn_branch_comes_back_as_a_branch(

@@ -131,6 +131,7 @@ def test_everything_comes_back(
     restored = repository.restore_rescue(repository.find_rescue(ref), "back", tmp_path / "back")
     assert picture(tmp_path / "back") == before
     assert git(tmp_path / "back", "diff", "--cached", "--raw", "--no-abbrev") == staged
+    assert len(repository.list_rescues()) == 1
     assert (restored.branch, restored.head_sha) == ("back", plan.base_sha)
 
 

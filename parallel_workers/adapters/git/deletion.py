@@ -57,10 +57,10 @@ def removal_lock(linked: LinkedWorktree) -> Iterator[bool]:
 def find_begun(linked: LinkedWorktree) -> BegunDeletion | None:
     """A deletion that was cut off after the folder had been moved aside; only the rest is to be deleted."""
     try:
-        aside, *rest = json.loads((linked.admin / _NOTE).read_text(encoding="ascii"))
-    except (FileNotFoundError, ValueError):
+        aside, rescue_ref, looked_at = json.loads((linked.admin / _NOTE).read_text(encoding="ascii"))
+        begun = BegunDeletion(Path(aside), rescue_ref, looked_at)
+    except (FileNotFoundError, TypeError, ValueError):
         return None
-    begun = BegunDeletion(Path(aside), *rest)
     # beside the worktree and named by us, or it is not what we moved
     ours = begun.aside.parent == linked.path.parent and begun.aside.name.startswith(f".{linked.path.name}.{_MARK}-")
     if not ours or begun.aside.is_symlink():

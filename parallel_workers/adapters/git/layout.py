@@ -91,6 +91,14 @@ def read_head(git_dir: Path) -> str | None:
     return target.removeprefix(_BRANCHES) if content.startswith(f"ref: {_BRANCHES}") else None
 
 
+def read_last_head(git_dir: Path) -> str | None:
+    """The commit that HEAD of a worktree was last moved to, by its reflog: known also when its branch is gone."""
+    lines = (_read(git_dir / "logs" / "HEAD") or "").splitlines()
+    # a line is `<old sha> <new sha> <who and when>\t<message>`
+    sha = lines[-1].split(" ", 2)[1] if lines and lines[-1].count(" ") > 1 else ""
+    return sha if _SHA.fullmatch(sha) and sha.strip("0") else None
+
+
 def linked_worktrees(common_dir: Path) -> tuple[LinkedWorktree, ...]:
     """All linked worktrees that name a folder, whether that folder exists or not."""
     try:

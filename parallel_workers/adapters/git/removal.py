@@ -73,7 +73,7 @@ def forget_worktree(opened: OpenedRepository, linked: LinkedWorktree) -> None:
     """Remove what is left of a worktree whose folder is gone or empty. Raises as `remove_worktree`, forced."""
     rescue_ref = _remove(opened, linked, Care.SAVE_WORK)
     if rescue_ref:
-        logger.warning("{}: {}", linked.path, way_back(rescue_ref, opened.path))
+        logger.warning("{}: {}", linked.path, way_back(rescue_ref, opened.path, linked.path))
 
 
 def remove_worker(opened: OpenedRepository, lock: RepositoryLock, plan: WorktreePlan, head_sha: str) -> str | None:
@@ -87,7 +87,7 @@ def remove_worker(opened: OpenedRepository, lock: RepositoryLock, plan: Worktree
     if going and not _is_merged(opened, lock, plan, head_sha):
         rescued = (*rescued, save_commits(opened, plan.worker, plan.branch, head_sha))
     for ref in rescued:
-        logger.warning("{}: {}", plan.worker, way_back(ref, opened.path))
+        logger.warning("{}: {}", plan.worker, way_back(ref, opened.path, plan.path))
     # before the refs: while the pushed ref is there, a second run knows that the remote has to be asked
     delete_remote_branch(opened, plan.branch, head_sha)
     reach("removal.remote-branch-deleted")

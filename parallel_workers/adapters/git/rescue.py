@@ -63,6 +63,8 @@ def save_work(opened: OpenedRepository, found: Inspection, what: tuple[str, ...]
     linked = found.location.linked
     state = {str(file.relative_to(admin)): file.read_bytes() for file in state_files(admin)}
     kept = [stash.sha for stash in contents.stashes]
+    if contents.loose_commit not in {"", contents.head_sha}:
+        kept.append(contents.loose_commit)
     manifest = {
         "worker": contents.worker,
         "branch": contents.branch or (contents.operation.branch if contents.operation else None),

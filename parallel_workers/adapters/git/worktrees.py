@@ -10,8 +10,16 @@ from loguru import logger
 
 from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.ensuring import Ensuring, Folder, Situation, decide_ensuring
-from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, linked_worktrees, read_head, read_ref
+from parallel_workers.adapters.git.layout import (
+    LinkedWorktree,
+    branch_ref,
+    linked_worktrees,
+    read_head,
+    read_last_head,
+    read_ref,
+)
 from parallel_workers.adapters.git.opened import OpenedRepository
+from parallel_workers.adapters.git.remotes import pushed_ref
 from parallel_workers.adapters.git.removal import forget_worktree
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.sparse_checkout import confine, confine_adopted
@@ -44,6 +52,8 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
             forget_worktree(opened, linked)
         if step in {Ensuring.CREATE, Ensuring.ADD, Ensuring.FORGET_AND_ADD}:
             linked = _add(opened, plan, found, descriptor)
+        elif found.branch_sha is None:
+            _create_refs(opened, plan, found)
         if linked is not None and step is not Ensuring.ADOPT:
             # under the lock: it writes the shared config once per repository
             confine(opened, linked, plan.paths)
@@ -116,11 +126,14 @@ def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descrip
 
 
 def _create_refs(opened: OpenedRepository, plan: WorktreePlan, found: Situation) -> None:
-    """Branch and mark of ownership in one transaction: there is never one without the other."""
+    """Branch and mark of ownership in one transaction: there is never one without the other.
+
+    A branch that somebody deleted comes back where its worktree had it, or where it was last pushed.
+    """
     base = found.recorded_base or plan.base_sha
     lines = []
     if found.branch_sha is None:
-        lines.append(f"create {branch_ref(plan.branch)} {base}\n")
+        lines.append(f"create {branch_ref(plan.branch)} {_find_lost_head(opened, plan, found) or base}\n")
     if found.recorded_base is None:
         lines.append(f"create {worker_ref(plan.worker)} {base}\n")
     if not lines:
@@ -128,6 +141,17 @@ def _create_refs(opened: OpenedRepository, plan: WorktreePlan, found: Situation)
     output = opened.ask("update-ref", "--stdin", stdin="".join(lines))
     _refuse_name_in_the_way(plan, output)
     checked(output, ("update-ref", "--stdin"))
+
+
+def _find_lost_head(opened: OpenedRepository, plan: WorktreePlan, found: Situation) -> str | None:
+    if found.recorded_base is None:
+        return None
+    last = read_last_head(found.registered.admin) if found.registered is not None else None
+    for sha in filter(None, (last, read_ref(opened.common_dir, pushed_ref(plan.branch)))):
+        if opened.ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0:
+            logger.warning("branch {} was gone and is back at {}", plan.branch, sha)
+            return sha
+    return None
 
 
 def _refuse_name_in_the_way(plan: WorktreePlan, output: GitOutput) -> None:
