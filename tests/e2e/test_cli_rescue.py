@@ -132,3 +132,16 @@ def test_ignored_files_that_the_settings_name_come_back(verb: Verb, repository: 
     assert (back / ".env").read_text(encoding="utf-8") == ".env"
     assert (back / "out/deep/report.txt").read_text(encoding="utf-8") == "out/deep/report.txt"
     assert not (back / "cache").exists()
+
+
+def test_prune_saves_what_was_staged(verb: Verb, tmp_path: Path, git: Git) -> None:
+    path = Path(verb("worktree", "create", "mice", "A", "main").stdout.strip())
+    (path / "staged.txt").write_text("staged\n", encoding="utf-8")
+    git(path, "add", "staged.txt")
+    path.rename(tmp_path / "taken away")
+    pruned = verb("worktree", "prune", "--json").data
+    ref = pruned["rescue_refs"][str(path)]
+    back = tmp_path / "back"
+    assert verb("rescue", "restore", ref, "--worktree", str(back)).exit_code == 0
+    assert (back / "staged.txt").read_text(encoding="utf-8") == "staged\n"
+    assert git(back, "status", "--porcelain") == "A  staged.txt"

@@ -9,12 +9,13 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from parallel_workers.adapters.git import removal
+from parallel_workers.adapters.git import deletion, removal
 from parallel_workers.adapters.git.repository import GitPythonRepository
 from parallel_workers.errors import GitCommandError, UnsavedWorkError
 from parallel_workers.identity import RESCUE_REF_PREFIX
@@ -194,6 +195,21 @@ def test_nothing_is_removed_when_the_ref_cannot_be_made(
         repository.remove_worktree(plan.path, force=True)
 
     assert picture(plan.path) == before
+
+
+def test_it_is_put_back_when_the_second_look_fails(
+    repository: GitPythonRepository, plan: WorktreePlan, before: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_temporary_folder(point: str) -> None:
+        if point == "removal.moved-aside":
+            monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+
+    monkeypatch.setattr(deletion, "reach", lose_temporary_folder)
+    with pytest.raises(UnsavedWorkError, match="is not removed, because what is in it could not be saved"):
+        repository.remove_worktree(plan.path, force=True)
+
+    assert picture(plan.path) == before
+    assert [path.name for path in plan.path.parent.iterdir()] == [plan.path.name]
 
 
 def test_what_is_written_while_it_is_removed_is_saved_too(

@@ -101,7 +101,9 @@ def note_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
 
 
 def move_back(linked: LinkedWorktree, begun: BegunDeletion) -> None:
-    """Undo `move_aside`."""
+    """Undo `move_aside`; where something else lies at the old place by now, it stays aside, and noted."""
+    if os.path.lexists(linked.path):
+        return
     begun.aside.rename(linked.path)
     (linked.admin / _NOTE).unlink(missing_ok=True)
 

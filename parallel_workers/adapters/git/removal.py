@@ -21,7 +21,7 @@ from parallel_workers.adapters.git.deletion import (
     removal_lock,
     sweep_records,
 )
-from parallel_workers.adapters.git.inspection import Inspection, inspect_worktree
+from parallel_workers.adapters.git.inspection import inspect_worktree
 from parallel_workers.adapters.git.layout import (
     LinkedWorktree,
     branch_ref,
@@ -113,7 +113,7 @@ def _forget(opened: OpenedRepository, entry: LinkedWorktree) -> ForgottenWorktre
         # not `git worktree prune`: that also forgets folders which only lost their .git file
         return ForgottenWorktree(entry.path, _remove(opened, entry, Care.SAVE_WORK))
     except ParallelWorkersError as error:
-        logger.warning("{} is not forgotten, because what git knows of it cannot be saved: {}", entry.path, error)
+        logger.warning("{} is not forgotten: {}", entry.path, error)
         return None
 
 
@@ -139,7 +139,7 @@ def _remove(opened: OpenedRepository, linked: LinkedWorktree, care: Care) -> str
         not_ours = _why_not_ours(linked)
         if not_ours:
             _decide(WorktreeContents(linked.path, not_ours=not_ours), care)
-        rescue_ref = _save(opened, inspect_worktree(opened, linked, linked.path), care)
+        rescue_ref = _look_and_save(opened, linked, linked.path, care)
         reach("removal.saved")
         return _finish(opened, linked, move_aside(linked, rescue_ref), care)
 
@@ -156,7 +156,7 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
     """Only git's record is left; it may hold the only copy of what was staged, or of commits on no branch."""
     rescue_ref = None
     if linked.checked_out or not linked.half_made:
-        rescue_ref = _save(opened, inspect_worktree(opened, linked, None), care)
+        rescue_ref = _look_and_save(opened, linked, None, care)
     reach("removal.saved")
     if linked.path.is_dir():
         (linked.path / ".git").unlink(missing_ok=True)
@@ -169,8 +169,8 @@ def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeleti
     """Look once more, now that nobody finds the folder any more: what was written since the first look is saved too."""
     if not begun.looked_at and begun.aside.is_dir():
         try:
-            rescue_ref = _save(opened, inspect_worktree(opened, linked, begun.aside), care)
-        except ParallelWorkersError:
+            rescue_ref = _look_and_save(opened, linked, begun.aside, care)
+        except BaseException:
             move_back(linked, begun)
             raise
         begun = BegunDeletion(begun.aside, rescue_ref or begun.rescue_ref, looked_at=True)
@@ -180,15 +180,27 @@ def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeleti
     return begun.rescue_ref
 
 
-def _save(opened: OpenedRepository, found: Inspection, care: Care) -> str | None:
-    decision = _decide(found.contents, care)
-    match decision:
-        case Remove():
-            return None
-        case SaveThenRemove(what=what):
-            return save_work(opened, found, what)
-        case _:
-            assert_never(decision)
+def _look_and_save(opened: OpenedRepository, linked: LinkedWorktree, folder: Path | None, care: Care) -> str | None:
+    """The rescue ref of all that is found in `folder`; None when everything in it is committed.
+
+    Raises:
+        UnsavedWorkError, WorktreeConflictError, GitCommandError: it must not be removed, or could not be saved.
+    """
+    try:
+        found = inspect_worktree(opened, linked, folder)
+        decision = _decide(found.contents, care)
+        match decision:
+            case Remove():
+                return None
+            case SaveThenRemove(what=what):
+                return save_work(opened, found, what)
+            case _:
+                assert_never(decision)
+    except OSError as error:
+        raise UnsavedWorkError(
+            f"{linked.path} is not removed, because what is in it could not be saved: {error}. "
+            "Make room, or make it readable, and remove it again"
+        ) from error
 
 
 def _decide(contents: WorktreeContents, care: Care) -> Remove | SaveThenRemove:
