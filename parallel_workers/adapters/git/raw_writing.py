@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from parallel_workers.adapters.git.file_states import GONE
@@ -22,8 +22,7 @@ def write_files(opened: OpenedRepository, folder: Path, files: Sequence[SavedFil
         UnsavedWorkError: a name leads out of the folder, or through a link; nobody's worktree had such a file.
         GitCommandError: a blob is not there.
     """
-    for file in files:
-        _refuse_way_out(file.path)
+    check_names(file.path for file in files)
     for file in files:
         if file.mode == GONE:
             _remove(folder, file.path)
@@ -109,7 +108,12 @@ def _remove(folder: Path, name: str) -> None:
             return
 
 
-def _refuse_way_out(name: str) -> None:
-    parts = name.split("/")
-    if ".." in parts or "" in parts or "." in parts or ".git" in parts:
-        raise UnsavedWorkError(f"{name!r} is no file of a worktree; the rescue is not what parallel-workers made")
+def check_names(names: Iterable[str]) -> None:
+    """Return if each of `names` is one that a file of a worktree can have.
+
+    Raises:
+        UnsavedWorkError: one leads out of the folder, or into git's own.
+    """
+    for name in names:
+        if {"", ".", "..", ".git"} & set(name.split("/")):
+            raise UnsavedWorkError(f"{name!r} is no file of a worktree; the rescue is not what parallel-workers made")

@@ -8,7 +8,7 @@ from parallel_workers.adapters.git.command import checked
 from parallel_workers.adapters.git.file_states import GITLINK
 from parallel_workers.adapters.git.layout import branch_ref, linked_worktrees, read_ref
 from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
-from parallel_workers.adapters.git.raw_writing import write_files
+from parallel_workers.adapters.git.raw_writing import check_names, write_files
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import OPERATION
 from parallel_workers.adapters.git.sparse_checkout import confine
@@ -39,17 +39,24 @@ def restore_worktree(
 
     Raises:
         WorktreeConflictError: there is such a branch, or something lies at `path`.
-        UsageError: `branch` is no name for one, `path` is in the repository, or nothing was committed yet.
+        UsageError: `branch` is no name for one, `path` is in the repository or cannot be made, or there is no commit.
+        UnsavedWorkError: the rescue is not what we made.
     """
     place = path.expanduser().absolute()
     _refuse_branch(opened, branch)
     _refuse_place(opened, place)
     if not rescue.head_sha:
         raise UsageError(f"{rescue.name} was saved before its first commit; restore it as a branch, without --worktree")
+    files = rescue.files or _files_of_plain(opened, rescue)
+    check_names([*(file.path for file in files), *(entry.path for entry in rescue.entries)])
     _create_branch(opened, branch, rescue.head_sha)
-    location = _add_worktree(opened, lock, rescue, branch, place)
+    try:
+        location = _add_worktree(opened, lock, rescue, branch, place)
+    except BaseException:
+        opened.ask("update-ref", "-d", branch_ref(branch), rescue.head_sha)
+        raise
     _fill_index(opened, location, rescue)
-    write_files(opened, location.path, rescue.files or _files_of_plain(opened, rescue))
+    write_files(opened, location.path, files)
     _put_operation_back(opened, location, rescue)
     return RestoredRescue(rescue.name, branch, rescue.head_sha, location.path)
 
@@ -92,7 +99,12 @@ def _commit_files(opened: OpenedRepository, rescue: Rescue) -> str:
 def _add_worktree(
     opened: OpenedRepository, lock: RepositoryLock, rescue: Rescue, branch: str, place: Path
 ) -> WorktreeLocation:
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{place.parent} cannot be made ({error.strerror}); choose another: --worktree PATH"
+        ) from error
     with lock.hold() as descriptor:
         arguments = ("worktree", "add", "--quiet", "--no-checkout", "--", str(place), branch)
         checked(opened.ask(*arguments, inherited_fds=(descriptor,)), arguments)
