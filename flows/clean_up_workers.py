@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +19,10 @@ from flows.wiring import open_workplace
 from flows.worker_lock import worker_lock
 from flows.worker_states import find_run, list_workers, to_record
 from parallel_workers.adapters.agents.process_tree import end_tagged
-from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
+from parallel_workers.errors import ParallelWorkersError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import WorkerRecord
+from parallel_workers.rescues import way_back
 from parallel_workers.spec import ForgeKind
 
 TERMINATE_SECONDS = 30.0
@@ -28,12 +30,19 @@ _ENDED = (WorkerState.MERGED, WorkerState.UNKNOWN)
 
 
 class CleanedUp(NamedTuple):
-    """What came of cleaning up behind one worker."""
+    """What came of cleaning up behind one worker; `rescue_ref` has what had to be saved, if anything."""
 
     worker_id: str
     task_id: str
     removed: bool
     reason: str
+    rescue_ref: str | None = None
+
+
+class _Removal(NamedTuple):
+    removed: bool
+    reason: str
+    rescue_ref: str | None = None
 
 
 @flow(name=CLEAN_UP_WORKERS)
@@ -59,38 +68,43 @@ async def clean_up(states: tuple[WorkerState, ...], project: str | None = None) 
 async def _clean_up_one(record: WorkerRecord) -> CleanedUp:
     try:
         with worker_lock(record.worker_id).acquire(timeout=0):
-            removed, reason = await _remove(record, force=False)
+            done = await _remove(record, force=False)
     except Timeout:
-        removed, reason = False, "an engine is running it"
+        done = _Removal(removed=False, reason="an engine is running it")
     except ParallelWorkersError as error:
-        removed, reason = False, str(error)
-    return CleanedUp(record.worker_id, record.task_id, removed, reason)
+        done = _Removal(removed=False, reason=str(error))
+    return CleanedUp(record.worker_id, record.task_id, *done)
 
 
-async def _remove(record: WorkerRecord, *, force: bool) -> tuple[bool, str]:
+async def _remove(record: WorkerRecord, *, force: bool) -> _Removal:
     """Whether there was a worktree to remove, and what was done."""
     return await asyncio.to_thread(_remove_worktree, record, force)
 
 
-def _remove_worktree(record: WorkerRecord, force: bool) -> tuple[bool, str]:  # noqa: FBT001 - called by to_thread
+def _remove_worktree(record: WorkerRecord, force: bool) -> _Removal:  # noqa: FBT001 - called by to_thread
     # nothing is asked of a forge here, so any will do that needs no credentials
     git = open_workplace(record.repository, ForgeKind.LOCAL).git
     worktree = Path(record.worktree).expanduser()
     if worktree.resolve() not in {each.path.resolve() for each in git.list_worktrees()}:
-        return False, "nothing to remove"
-    try:
-        git.remove_worktree(worktree, force=force)
-    except UnsavedWorkError as unsaved:
-        return False, str(unsaved)
-    return True, f"worktree removed; branch {record.branch} is kept"
+        return _Removal(removed=False, reason="nothing to remove")
+    rescue_ref = git.remove_worktree(worktree, force=force)
+    saved = f"; its work is {way_back(rescue_ref, git.path, worktree)}" if rescue_ref else ""
+    return _Removal(
+        removed=True, reason=f"worktree removed; branch {record.branch} is kept{saved}", rescue_ref=rescue_ref
+    )
 
 
-async def terminate(worker: str, *, force: bool) -> WorkerRecord:
+async def terminate(
+    worker: str, *, force: bool, on_removed: Callable[[str, str | None], None] | None = None
+) -> WorkerRecord:
     """End a worker: its agent is stopped and its run cancelled. With `force` its worktree goes too, work saved first.
+
+    `on_removed` is then told what was removed, and the rescue ref, if work had to be saved.
 
     Raises:
         UsageError: there is no such worker.
-        ParallelWorkersError: it is merged already, or the engine that runs it does not answer.
+        ParallelWorkersError: it is merged already, the engine that runs it does not answer, or its worktree holds what
+            cannot be saved; then the worker is ended all the same.
     """
     async with prefect_client() as client:
         run = await find_run(client, worker)
@@ -104,7 +118,9 @@ async def terminate(worker: str, *, force: bool) -> WorkerRecord:
         if done.state is None or not done.state.is_final():
             await client.set_flow_run_state(run.id, Cancelled(message="terminated"), force=True)
         if force:
-            await _remove(record, force=True)
+            removal = await _remove(record, force=True)
+            if on_removed is not None:
+                on_removed(removal.reason, removal.rescue_ref)
         ended: FlowRun = await client.read_flow_run(run.id)
         return to_record(ended)
 

@@ -259,4 +259,12 @@ async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[objec
 
 
 def _plan(order: TaskOrder, base_sha: str) -> WorktreePlan:
-    return WorktreePlan(order.worker, order.branch, order.base_branch, base_sha, Path(order.worktree), order.task.paths)
+    return WorktreePlan(
+        order.worker,
+        order.branch,
+        order.base_branch,
+        base_sha,
+        Path(order.worktree),
+        order.task.paths,
+        order.keep_ignored,
+    )

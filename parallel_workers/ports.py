@@ -11,7 +11,15 @@ from parallel_workers.agent_runs import AgentCommand, AgentResult
 from parallel_workers.pull_request_snapshots import Check, PullRequestSnapshot
 from parallel_workers.pull_requests import MergeAttempt, PullRequest, PullRequestDraft
 from parallel_workers.spec import MergeMethod
-from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Joined, Worktree, WorktreePlan, WorktreeStatus
+from parallel_workers.worktrees import (
+    BranchWork,
+    EnsuredWorktree,
+    ForgottenWorktree,
+    Joined,
+    Worktree,
+    WorktreePlan,
+    WorktreeStatus,
+)
 
 LineSink = Callable[[str], None]
 """Called with each line of an agent's output, without its newline; must return quickly."""
@@ -99,10 +107,13 @@ class GitRepository(Protocol):
         ...
 
     def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
-        """Remove a linked worktree; with uncommitted work, only when `force`: the rescue ref it was saved to.
+        """Remove a linked worktree; with work in it only when `force`: the rescue ref it was saved to.
+
+        Its branch stays. Stashes made on the branch and ignored files the user listed are saved either way.
 
         Raises:
-            UnsavedWorkError: it holds uncommitted work and `force` is False.
+            UnsavedWorkError: it holds work and `force` is False, or work that cannot be saved.
+            WorktreeConflictError: it is locked and `force` is False, or the folder is not that worktree.
         """
         ...
 
@@ -110,12 +121,13 @@ class GitRepository(Protocol):
         """After a merge: remove worktree, branch (here and on the remote, while still at `head_sha`) and mark.
 
         `was_pushed`: the branch is on the remote, though maybe another machine pushed it. Gone already is well too.
-        Answers the rescue ref, if something uncommitted had to be saved.
+        Answers the rescue ref, if something had to be saved: work in the worktree, or commits that the base has not.
+        A worktree that must not be removed is kept, with a warning, and its branch with it.
         """
         ...
 
-    def prune(self) -> tuple[Path, ...]:
-        """Forget linked worktrees whose folder is gone; the paths forgotten."""
+    def prune(self) -> tuple[ForgottenWorktree, ...]:
+        """Forget linked worktrees whose folder is gone; what git still knew of them is saved first."""
         ...
 
     def read_base_file(self, base_sha: str, name: str) -> str | None:

@@ -115,6 +115,7 @@ def resolve_orders(
             agent=_limit_time(profiles[task.agent], task),
             gates=whole.gates if task.gates is None else task.gates,
             setup=whole.setup,
+            keep_ignored=whole.keep_ignored,
             merge=task.merge or whole.merge,
             merge_method=whole.merge_method,
             review_timeout=whole.review_timeout,

@@ -204,6 +204,9 @@ class Settings(Frozen):
     agents: Agents = Field(default_factory=FrozenMapping[AgentProfile], description="your agents, by name")
     gates: tuple[GateEntry, ...] = Field(default=(), description="checks that must hold before a pull request opens")
     setup: tuple[Text, ...] = Field(default=(), description="shell commands run in a new worktree")
+    keep_ignored: tuple[Line, ...] = Field(
+        default=(), description="ignored files that are saved before a worktree is removed; patterns as in .gitignore"
+    )
 
 
 class BatchFile(Settings):
@@ -256,6 +259,7 @@ class TaskOrder(Frozen):
     agent: AgentProfile
     gates: tuple[Gate, ...] = ()
     setup: tuple[str, ...] = ()
+    keep_ignored: tuple[str, ...] = ()
     merge: MergePolicy = MergePolicy.MANUAL
     merge_method: MergeMethod = MergeMethod.MERGE
     review_timeout: float = DEFAULT_REVIEW_TIMEOUT

@@ -9,7 +9,8 @@ from typing import NamedTuple
 class WorktreePlan(NamedTuple):
     """A worktree that should exist: `branch` at `base_sha`, checked out at `path`, owned by `worker`.
 
-    `paths` are folders for a sparse checkout (cone mode); empty means everything.
+    `paths` are folders for a sparse checkout (cone mode); empty means everything. `keep_ignored` are patterns,
+    as in .gitignore, of ignored files that are saved before the worktree is removed.
     """
 
     worker: str
@@ -18,6 +19,14 @@ class WorktreePlan(NamedTuple):
     base_sha: str
     path: Path
     paths: tuple[str, ...] = ()
+    keep_ignored: tuple[str, ...] = ()
+
+
+class ForgottenWorktree(NamedTuple):
+    """A worktree whose folder was gone; the rescue ref has what git still knew of it, such as staged files."""
+
+    path: Path
+    rescue_ref: str | None
 
 
 class Worktree(NamedTuple):

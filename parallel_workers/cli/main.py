@@ -43,6 +43,7 @@ SECTIONS = (
         "Git",
         (
             Verb("worktree", f"{_HERE}.worktree_commands:worktree", "Make, list and remove worktrees."),
+            Verb("rescue", f"{_HERE}.rescue_commands:rescue", "List and bring back what removals have saved."),
             Verb("pr", f"{_HERE}.pull_request_commands:pr", "Look at and merge pull requests of the local forge."),
         ),
     ),

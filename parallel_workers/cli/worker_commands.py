@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from parallel_workers.cli.output import json_option, print_json, print_json_line, print_table
+from parallel_workers.cli.output import json_option, print_json, print_json_line, print_table, say
 from parallel_workers.cli.terminal_text import one_line
 from parallel_workers.cli.worker_view import STATE, ask_about, ensure_server, find_worker, print_found, print_worker
 from parallel_workers.lifecycle import WorkerState
@@ -68,13 +68,24 @@ def terminate(worker: str, *, force: bool, as_json: bool) -> None:
 
     Its agent is ended and its flow run cancelled. Branch and pull request stay, and without --force so does the
     worktree, with what is not committed in it; running its batch again goes on with them. With --force the worktree is
-    removed, even one that is locked; what is not committed is saved to refs/parallel-workers/rescue/<worker>/<time>
-    first. Exit code 1 when there is no such worker, it is merged already, or its engine does not let go of it.
+    removed, even one that is locked; all that exists only there is saved to a rescue ref first, and how to get it back
+    is said: see `parallel-workers rescue`. Exit code 1 when there is no such worker, it is merged already, its engine
+    does not let go of it, or its worktree holds what cannot be saved.
     """
     ensure_server(worker, preload="flows.clean_up_workers")
     from flows.clean_up_workers import terminate as terminate_worker
 
-    print_worker(ask_about(terminate_worker(worker, force=force)), as_json=as_json)
+    rescued: list[str] = []
+
+    def say_removed(reason: str, rescue_ref: str | None) -> None:
+        say(f"{worker}: {reason}.")
+        rescued.extend([rescue_ref] if rescue_ref else [])
+
+    record = ask_about(terminate_worker(worker, force=force, on_removed=say_removed))
+    if as_json and force:
+        print_json({**record._asdict(), "rescue_ref": rescued[0] if rescued else None})
+    else:
+        print_worker(record, as_json=as_json)
 
 
 @click.command()
@@ -85,8 +96,8 @@ def cleanup(states: tuple[str, ...], project: str | None, *, as_json: bool) -> N
     """Remove worktrees that are done with.
 
     A worktree that holds uncommitted work, is locked, or belongs to a worker that a live engine runs, stays and is
-    named with the reason. Branches, pull requests and the workers themselves stay. Without --state it looks at MERGED
-    ones.
+    named with the reason. Branches, pull requests and the workers themselves stay, and so does whatever was rescued.
+    Without --state it looks at MERGED ones.
     """
     from parallel_workers.cli.server_access import reach_server
 

@@ -13,6 +13,7 @@ from parallel_workers.cli.repository_option import repository_option
 from parallel_workers.cli.worker_keys import worktree_keys
 from parallel_workers.errors import ParallelWorkersError, UsageError
 from parallel_workers.identity import branch_name, slugify, worker_id, worker_ref, worktree_path
+from parallel_workers.rescues import way_back
 
 if TYPE_CHECKING:
     from parallel_workers.adapters.git.repository import GitPythonRepository
@@ -56,7 +57,8 @@ def create(project: str, task_id: str, base: str, repository: Path, root: Path |
     git, path = _open(repository), _path(root, project, task_id)
     base_sha = git.fetch_base(base)
     worker = worker_id(git.identity, _BATCH, task_id)
-    ensured = git.ensure_worktree(WorktreePlan(worker, branch_name(task_id), base, base_sha, path))
+    plan = WorktreePlan(worker, branch_name(task_id), base, base_sha, path, keep_ignored=_keep_ignored(git, base_sha))
+    ensured = git.ensure_worktree(plan)
     if as_json:
         begun = {"base_branch": base, "base_sha": ensured.base_sha, "adopted": ensured.adopted}
         print_json({**worktree_keys(_find(git, path)), "task_id": task_id, "project": project, **begun})
@@ -115,7 +117,7 @@ def status(project: str, task_id: str, repository: Path, root: Path | None, *, a
 @worktree.command("remove")
 @click.argument("project")
 @click.argument("task_id")
-@click.option("--force", is_flag=True, help="Even with uncommitted work; it is saved to a rescue ref first.")
+@click.option("--force", is_flag=True, help="Even with work in it; that is saved to a rescue ref first.")
 @repository_option
 @root_option
 @json_option
@@ -129,7 +131,7 @@ def remove(project: str, task_id: str, repository: Path, root: Path | None, *, f
         return
     say(f"Removed {path}; the branch {one.branch} is kept." if one.branch else f"Removed {path}.")
     if rescue_ref:
-        say("Its uncommitted work is saved in:")
+        say(f"Its work is {way_back(rescue_ref, repository.resolve(), path)}")
         click.echo(rescue_ref)
 
 
@@ -140,10 +142,13 @@ def prune(repository: Path, *, as_json: bool) -> None:
     """Forget worktrees whose folder is gone."""
     forgotten = _open(repository).prune()
     if as_json:
-        print_json({"pruned": forgotten})
+        rescued = {str(one.path): one.rescue_ref for one in forgotten if one.rescue_ref}
+        print_json({"pruned": [one.path for one in forgotten], "rescue_refs": rescued})
         return
-    for path in forgotten:
-        click.echo(path)
+    for one in forgotten:
+        click.echo(one.path)
+        if one.rescue_ref:
+            say(f"What git still knew of it is {way_back(one.rescue_ref, repository.resolve(), one.path)}")
     say(f"Forgot {len(forgotten)}." if forgotten else "Nothing to forget.")
 
 
@@ -151,6 +156,14 @@ def _open(repository: Path) -> GitPythonRepository:
     from parallel_workers.adapters.git.repository import open_repository
 
     return open_repository(repository)
+
+
+def _keep_ignored(git: GitPythonRepository, base_sha: str) -> tuple[str, ...]:
+    """What the repository's settings say on its base branch."""
+    from parallel_workers.settings import SETTINGS_FILE, parse_settings
+
+    text = git.read_base_file(base_sha, SETTINGS_FILE)
+    return parse_settings(text, SETTINGS_FILE).keep_ignored if text is not None else ()
 
 
 def _path(root: Path | None, project: str, task_id: str) -> Path:

@@ -76,9 +76,9 @@ def test_prune_forgets_a_folder_that_is_gone(verb: Verb, tmp_path: Path, reposit
     path = Path(verb("worktree", "create", "mice", "A", "main").stdout.strip())
     path.rename(tmp_path / "elsewhere")
     pruned = verb("worktree", "prune", "--json")
-    assert pruned.data == {"pruned": [str(path)]}
+    assert pruned.data == {"pruned": [str(path)], "rescue_refs": {}}
     assert str(path) not in git(repository, "worktree", "list")
-    assert verb("worktree", "prune", "--json").data == {"pruned": []}
+    assert verb("worktree", "prune", "--json").data == {"pruned": [], "rescue_refs": {}}
 
 
 @pytest.mark.parametrize(

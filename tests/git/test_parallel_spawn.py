@@ -18,6 +18,7 @@ import pytest
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.errors import RepositoryLockedError
+from parallel_workers.identity import RESCUE_REF_PREFIX
 from parallel_workers.worktrees import WorktreePlan
 from tests.conftest import Git
 from tests.git.conftest import MakePlan
@@ -55,7 +56,9 @@ def live_in_process(path: str, plans: list[WorktreePlan]) -> int:
 
 def assert_all_gone(repository: GitPythonRepository, git: Git) -> None:
     assert repository.list_worktrees() == ()
-    assert git(repository.path, "for-each-ref", "refs/heads/feature", "refs/parallel-workers") == ""
+    left = git(repository.path, "for-each-ref", "--format=%(refname)", "refs/heads/feature", "refs/parallel-workers")
+    assert all(ref.startswith(RESCUE_REF_PREFIX) for ref in left.split())
+    assert len(repository.list_rescues()) == 20, "nobody had merged them"
     assert git(repository.path, "ls-remote", "--heads", "origin", "feature/*") == ""
     assert not list(repository.common_dir.rglob("*.lock.*"))
     git(repository.path, "fsck", "--strict")

@@ -33,7 +33,8 @@ def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
 
 @pytest.fixture
 def head(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> str:
-    """Where the branch is, and what was merged."""
+    """Where the branch is, and what was merged, on the remote."""
+    git(repository.path, "push", "--quiet", "origin", f"{plan.branch}:main")
     return git(repository.path, "rev-parse", plan.branch)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
 from parallel_workers.errors import UnsavedWorkError, UsageError, WorktreeConflictError
-from parallel_workers.worktrees import WorktreePlan
+from parallel_workers.worktrees import ForgottenWorktree, WorktreePlan
 from tests.conftest import Git
 from tests.git.conftest import MakePlan
 
@@ -100,7 +100,7 @@ def test_a_commit_on_no_branch_is_unsaved_work(repository: GitPythonRepository, 
 def test_a_locked_one_only_by_force(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
     git(repository.path, "worktree", "lock", "--reason", "in use", str(plan.path))
 
-    with pytest.raises(WorktreeConflictError, match=r"is locked .in use.; git worktree unlock"):
+    with pytest.raises(WorktreeConflictError, match=r"is locked .in use.*git worktree unlock"):
         repository.remove_worktree(plan.path)
     assert plan.path.exists()
     assert repository.remove_worktree(plan.path, force=True) is None
@@ -140,14 +140,17 @@ def test_links_in_it_are_removed_and_not_followed(
 
 
 @pytest.mark.parametrize("pointer", [None, "gitdir: /nowhere\n"])
-def test_a_worktree_whose_git_file_was_tampered_with_is_saved(
+def test_a_worktree_whose_git_file_was_tampered_with_is_left_until_it_is_repaired(
     repository: GitPythonRepository, plan: WorktreePlan, git: Git, pointer: str | None
 ) -> None:
     (plan.path / "new.txt").write_text("new", encoding="utf-8")
     (plan.path / ".git").unlink()
     if pointer:
         (plan.path / ".git").write_text(pointer, encoding="utf-8")
+    with pytest.raises(WorktreeConflictError, match=r"left as it is\. .*: git worktree repair"):
+        repository.remove_worktree(plan.path, force=True)
 
+    git(repository.path, "worktree", "repair")
     ref = repository.remove_worktree(plan.path, force=True)
 
     assert git(repository.path, "show", f"{ref}:new.txt") == "new"
@@ -191,7 +194,7 @@ def test_prune_forgets_only_what_is_gone(repository: GitPythonRepository, make_p
     shutil.rmtree(locked.path)
     (without_git_file.path / ".git").unlink()
 
-    assert repository.prune() == (gone.path,)
+    assert repository.prune() == (ForgottenWorktree(gone.path, None),)
     assert repository.prune() == ()
 
     assert {worktree.path for worktree in repository.list_worktrees()} == {

@@ -70,16 +70,13 @@ def test_others_come_and_go_meanwhile(
 
     going = threading.Timer(0.1, shutil.rmtree, [record])
     going.start()
-    repository.remove_worktree(plan.path)
+    other = make_plan(repository, "TASK-2")
+    repository.ensure_worktree(other)
     going.join()
-    assert not plan.path.exists()
-    assert repository.list_worktrees() == ()
+    assert {one.path for one in repository.list_worktrees()} == {plan.path, other.path}
 
 
 def test_a_broken_record_that_stays_is_an_error(repository: GitPythonRepository, make_plan: MakePlan) -> None:
-    plan = make_plan(repository)
-    repository.ensure_worktree(plan)
     put_record(repository, VANISHED)
     with pytest.raises(GitCommandError, match="Invalid path"):
-        repository.remove_worktree(plan.path)
-    assert plan.path.exists()
+        repository.ensure_worktree(make_plan(repository))

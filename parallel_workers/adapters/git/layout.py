@@ -11,6 +11,7 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCHES = "refs/heads/"
 _WORKER_FILE = "parallel-workers-worker"
 _PATHS_FILE = "parallel-workers-paths"
+_KEEP_IGNORED_FILE = "parallel-workers-keep-ignored"
 
 
 class LinkedWorktree(NamedTuple):
@@ -54,6 +55,16 @@ class LinkedWorktree(NamedTuple):
         """Remember the folders, once git has them."""
         (self.admin / _PATHS_FILE).write_text("\n".join(paths), encoding="utf-8", errors="surrogateescape")
 
+    @property
+    def keep_ignored(self) -> tuple[str, ...]:
+        """Patterns of ignored files that are to be saved before it is removed, as we noted them."""
+        return tuple((_read(self.admin / _KEEP_IGNORED_FILE) or "").splitlines())
+
+    def note_keep_ignored(self, patterns: tuple[str, ...]) -> None:
+        """Remember the patterns, for whatever verb removes the worktree later."""
+        if patterns != self.keep_ignored:
+            (self.admin / _KEEP_IGNORED_FILE).write_text("\n".join(patterns), encoding="utf-8")
+
 
 def read_ref(common_dir: Path, ref: str) -> str | None:
     """The sha a full ref name points at, or None when there is no such ref."""
@@ -78,6 +89,14 @@ def read_head(git_dir: Path) -> str | None:
     content = _read(git_dir / "HEAD") or ""
     target = content.removeprefix("ref: ")
     return target.removeprefix(_BRANCHES) if content.startswith(f"ref: {_BRANCHES}") else None
+
+
+def read_last_head(git_dir: Path) -> str | None:
+    """The commit that HEAD of a worktree was last moved to, by its reflog: known also when its branch is gone."""
+    lines = (_read(git_dir / "logs" / "HEAD") or "").splitlines()
+    # a line is `<old sha> <new sha> <who and when>\t<message>`
+    sha = lines[-1].split(" ", 2)[1] if lines and lines[-1].count(" ") > 1 else ""
+    return sha if _SHA.fullmatch(sha) and sha.strip("0") else None
 
 
 def linked_worktrees(common_dir: Path) -> tuple[LinkedWorktree, ...]:

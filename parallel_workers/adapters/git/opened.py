@@ -68,14 +68,31 @@ class OpenedRepository:
         """The environment that `git` below gives, for callers of `run_git` that need the same identity."""
         return hardened_environment(self.config)
 
-    def git(self, *arguments: str, stdin: str | None = None, accepted: tuple[int, ...] = (0,)) -> str:
-        """Run git on the repository as a whole; stdout without its last newline. Raises GitCommandError."""
-        return checked(self.ask(*arguments, stdin=stdin), arguments, accepted)
+    @property
+    def git_dir(self) -> Path:
+        """Where the objects are: `common_dir`."""
+        return self.common_dir
 
-    def ask(self, *arguments: str, stdin: str | None = None, inherited_fds: tuple[int, ...] = ()) -> GitOutput:
+    def git(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        env: Mapping[str, str] | None = None,
+        accepted: tuple[int, ...] = (0,),
+    ) -> str:
+        """Run git on the repository as a whole; stdout without its last newline. Raises GitCommandError."""
+        return checked(self.ask(*arguments, stdin=stdin, env=env), arguments, accepted)
+
+    def ask(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        env: Mapping[str, str] | None = None,
+        inherited_fds: tuple[int, ...] = (),
+    ) -> GitOutput:
         """As `git`, but answers the exit code instead of raising."""
         self.trusted_config.ensure_unchanged()
-        environment = {"GIT_DIR": str(self.common_dir)}
+        environment = {"GIT_DIR": str(self.common_dir), **(env or {})}
         options = GitOptions(environment, self.config, stdin, inherited_fds)
         return ask_git(self.path, *arguments, options=options)
 

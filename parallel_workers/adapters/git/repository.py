@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, reworking, worktrees
+from parallel_workers.adapters.git import (
+    bases,
+    commits,
+    listing,
+    remotes,
+    removal,
+    rescue_store,
+    restoring,
+    reworking,
+    worktrees,
+)
 from parallel_workers.adapters.git.askpass import GitCredential
 from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.effective_urls import effective_url
@@ -16,7 +26,16 @@ from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECOND
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
 from parallel_workers.errors import BaseBranchError
 from parallel_workers.remote_urls import local_path, without_credentials
-from parallel_workers.worktrees import BranchWork, EnsuredWorktree, Joined, Worktree, WorktreePlan, WorktreeStatus
+from parallel_workers.rescues import Rescue, RestoredRescue
+from parallel_workers.worktrees import (
+    BranchWork,
+    EnsuredWorktree,
+    ForgottenWorktree,
+    Joined,
+    Worktree,
+    WorktreePlan,
+    WorktreeStatus,
+)
 
 LOCK_FILE = "parallel-workers.lock"
 
@@ -145,11 +164,29 @@ class GitPythonRepository:
 
     def remove_worker(self, plan: WorktreePlan, head_sha: str, *, was_pushed: bool = False) -> str | None:
         """After a merge: remove worktree, branch and mark; the rescue ref, if work was left uncommitted."""
-        return removal.remove_worker(self._opened, plan, head_sha, was_pushed=was_pushed)
+        return removal.remove_worker(self._opened, self._lock, plan, head_sha, was_pushed=was_pushed)
 
-    def prune(self) -> tuple[Path, ...]:
-        """Forget linked worktrees whose folder is gone; the paths forgotten."""
+    def prune(self) -> tuple[ForgottenWorktree, ...]:
+        """Forget linked worktrees whose folder is gone; what git still knew of them is saved first."""
         return removal.prune(self._opened, self._lock)
+
+    def list_rescues(self) -> tuple[Rescue, ...]:
+        """What was saved before something was removed, newest first."""
+        return rescue_store.list_rescues(self._opened)
+
+    def find_rescue(self, name: str) -> Rescue:
+        """One of them, by name, full ref, or the beginning of its name. Raises UsageError."""
+        return rescue_store.find_rescue(self._opened, name)
+
+    def drop_rescues(self, rescues: Iterable[Rescue]) -> None:
+        """Delete their refs, all or none. Raises GitCommandError when one was moved meanwhile."""
+        rescue_store.drop_rescues(self._opened, rescues)
+
+    def restore_rescue(self, rescue: Rescue, branch: str, worktree: Path | None = None) -> RestoredRescue:
+        """Bring one back as a branch, or as a worktree too. Raises WorktreeConflictError, UsageError."""
+        if worktree is None:
+            return restoring.restore_branch(self._opened, rescue, branch)
+        return restoring.restore_worktree(self._opened, self._lock, rescue, branch, worktree)
 
     def read_base_file(self, base_sha: str, name: str) -> str | None:
         """Text of a file as the base commit has it, or None when it has no such file."""

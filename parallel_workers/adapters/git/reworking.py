@@ -7,11 +7,13 @@ from pathlib import Path
 from loguru import logger
 
 from parallel_workers.adapters.git.command import GitOutput, checked
-from parallel_workers.adapters.git.commits import commit_all, read_status, read_unmerged, remove_stale_lock
+from parallel_workers.adapters.git.commits import commit_all, read_unmerged, remove_stale_lock
+from parallel_workers.adapters.git.inspection import inspect_worktree
 from parallel_workers.adapters.git.layout import branch_ref, read_ref
 from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
 from parallel_workers.adapters.git.remotes import pushed_ref
 from parallel_workers.adapters.git.rescue import save_work
+from parallel_workers.decisions.removal import describe_contents
 from parallel_workers.errors import RewrittenBranchError, UsageError
 from parallel_workers.worktrees import Joined
 
@@ -95,7 +97,9 @@ def _put_away(opened: OpenedRepository, location: WorktreeLocation) -> None:
     """What an ended agent left uncommitted is committed; half of another merge is saved to a rescue ref and undone."""
     remove_stale_lock(location)
     if read_ref(location.git_dir, "MERGE_HEAD") is not None:
-        save_work(opened, location, read_status(opened, location))
+        if location.linked is not None:
+            found = inspect_worktree(opened, location.linked, location.path)
+            save_work(opened, found, describe_contents(found.contents))
         opened.git_in(location, "merge", "--abort")
     commit_all(opened, location.path, "chore: keep what was left uncommitted before a merge\n")
 

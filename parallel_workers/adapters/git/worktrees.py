@@ -10,8 +10,17 @@ from loguru import logger
 
 from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.ensuring import Ensuring, Folder, Situation, decide_ensuring
-from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, linked_worktrees, read_head, read_ref
+from parallel_workers.adapters.git.layout import (
+    LinkedWorktree,
+    branch_ref,
+    linked_worktrees,
+    read_head,
+    read_last_head,
+    read_ref,
+)
 from parallel_workers.adapters.git.opened import OpenedRepository
+from parallel_workers.adapters.git.remotes import pushed_ref
+from parallel_workers.adapters.git.removal import forget_worktree
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.sparse_checkout import confine, confine_adopted
 from parallel_workers.errors import UsageError, WorktreeConflictError
@@ -40,12 +49,16 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
         step = decide_ensuring(plan, found)
         linked = found.registered
         if step is Ensuring.FORGET_AND_ADD and linked is not None:
-            _forget(linked)
+            forget_worktree(opened, linked)
         if step in {Ensuring.CREATE, Ensuring.ADD, Ensuring.FORGET_AND_ADD}:
             linked = _add(opened, plan, found, descriptor)
+        elif found.branch_sha is None:
+            _create_refs(opened, plan, found)
         if linked is not None and step is not Ensuring.ADOPT:
             # under the lock: it writes the shared config once per repository
             confine(opened, linked, plan.paths)
+    if linked is not None:
+        linked.note_keep_ignored(plan.keep_ignored)
     if linked is not None and step is Ensuring.ADOPT:
         confine_adopted(opened, lock, linked, plan.paths)
     elif linked is not None:
@@ -94,17 +107,6 @@ def _look_at_folder(path: Path) -> Folder:
     return Folder.GIT_FILE_ONLY if names == [".git"] and (path / ".git").is_file() else Folder.CONTENT
 
 
-def _forget(linked: LinkedWorktree) -> None:
-    """Undo one half-made or emptied worktree: its record, and a folder that holds no work.
-
-    Not `git worktree prune`, which would forget others' too, and never those still marked as initializing.
-    """
-    (linked.path / ".git").unlink(missing_ok=True)
-    if linked.path.exists():
-        linked.path.rmdir()  # fails, rather than deletes, should a file have appeared
-    shutil.rmtree(linked.admin)
-
-
 def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descriptor: int) -> LinkedWorktree:
     _create_refs(opened, plan, found)
     _remove_nameless(opened.common_dir / "worktrees" / plan.path.name)
@@ -124,11 +126,14 @@ def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descrip
 
 
 def _create_refs(opened: OpenedRepository, plan: WorktreePlan, found: Situation) -> None:
-    """Branch and mark of ownership in one transaction: there is never one without the other."""
+    """Branch and mark of ownership in one transaction: there is never one without the other.
+
+    A branch that somebody deleted comes back where its worktree had it, or where it was last pushed.
+    """
     base = found.recorded_base or plan.base_sha
     lines = []
     if found.branch_sha is None:
-        lines.append(f"create {branch_ref(plan.branch)} {base}\n")
+        lines.append(f"create {branch_ref(plan.branch)} {_find_lost_head(opened, plan, found) or base}\n")
     if found.recorded_base is None:
         lines.append(f"create {worker_ref(plan.worker)} {base}\n")
     if not lines:
@@ -136,6 +141,17 @@ def _create_refs(opened: OpenedRepository, plan: WorktreePlan, found: Situation)
     output = opened.ask("update-ref", "--stdin", stdin="".join(lines))
     _refuse_name_in_the_way(plan, output)
     checked(output, ("update-ref", "--stdin"))
+
+
+def _find_lost_head(opened: OpenedRepository, plan: WorktreePlan, found: Situation) -> str | None:
+    if found.recorded_base is None:
+        return None
+    last = read_last_head(found.registered.admin) if found.registered is not None else None
+    for sha in filter(None, (last, read_ref(opened.common_dir, pushed_ref(plan.branch)))):
+        if opened.ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0:
+            logger.warning("branch {} was gone and is back at {}", plan.branch, sha)
+            return sha
+    return None
 
 
 def _refuse_name_in_the_way(plan: WorktreePlan, output: GitOutput) -> None:

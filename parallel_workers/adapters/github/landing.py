@@ -10,13 +10,13 @@ from loguru import logger
 
 from parallel_workers.adapters.git.askpass import GitCredential
 from parallel_workers.adapters.git.bases import fetch_base
+from parallel_workers.adapters.git.content_in_base import find_ahead, find_content
 from parallel_workers.adapters.git.discovery import discover
+from parallel_workers.adapters.git.merge_trees import merge_trees
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository import LOCK_FILE
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.local_forge.host import Host
-from parallel_workers.adapters.local_forge.landed import find_ahead, find_content
-from parallel_workers.adapters.local_forge.merging import merge_trees
 from parallel_workers.errors import BaseBranchError, GitCommandError
 from parallel_workers.pull_requests import PullRequest, PullRequestState
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from parallel_workers.adapters.git.content_in_base import find_ahead
 from parallel_workers.adapters.local_forge.checkout import CheckoutBusyError, brought_along
 from parallel_workers.adapters.local_forge.drafts import as_pull_request, draft_record, find_number
 from parallel_workers.adapters.local_forge.host import Host, WriterLocks, find_host
-from parallel_workers.adapters.local_forge.landed import find_ahead
 from parallel_workers.adapters.local_forge.ledger import NOTHING_MORE, Ledger, Look, MoreWrites, PullChange
 from parallel_workers.adapters.local_forge.mergeability import Mergeability
 from parallel_workers.adapters.local_forge.merging import Merger, MergeRequest, MergeResult, find_missing

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 
+from parallel_workers.adapters.git.merge_trees import merge_trees
 from parallel_workers.adapters.local_forge.host import Host
 from parallel_workers.adapters.local_forge.ledger import Look
-from parallel_workers.adapters.local_forge.merging import merge_trees
 from parallel_workers.adapters.local_forge.refs import RefStore
 from parallel_workers.pull_request_snapshots import Mergeable, PullRequestSnapshot
 from parallel_workers.pull_requests import PullRequest, PullRequestState

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
+from parallel_workers.adapters.git.merge_trees import MergedTree, merge_trees
 from parallel_workers.adapters.local_forge.host import Host
-from parallel_workers.adapters.local_forge.isolation import merge_tree_isolated
 from parallel_workers.adapters.local_forge.ledger import Ledger
 from parallel_workers.adapters.local_forge.objects import (
     CommitDraft,
@@ -18,13 +18,6 @@ from parallel_workers.adapters.local_forge.objects import (
 )
 from parallel_workers.adapters.local_forge.records import PullRecord, subject_line
 from parallel_workers.spec import MergeMethod
-
-
-class MergedTree(NamedTuple):
-    """What merging two commits gives; `conflicts` are paths, and the tree holds markers when there are any."""
-
-    tree: str
-    conflicts: tuple[str, ...]
 
 
 class MergeRequest(NamedTuple):
@@ -45,21 +38,6 @@ class MergeResult(NamedTuple):
     sha: str
     objects: tuple[GitObject, ...] = ()
     conflicts: tuple[str, ...] = ()
-
-
-def merge_trees(host: Host, pairs: Iterable[tuple[str, str]]) -> tuple[MergedTree, ...]:
-    """Merge each pair of commits, any number in one process."""
-    asked = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs)
-    options = ("-z", "--name-only", "--no-messages", "--allow-unrelated-histories")
-    fields = iter(merge_tree_isolated(host, *options, stdin=asked).split("\0"))
-    merged = []
-    # status, tree, the paths in conflict, then an empty field; repeated for each pair
-    for status in fields:
-        if not status.strip():
-            continue
-        tree = next(fields)
-        merged.append(MergedTree(tree, tuple(iter(lambda: next(fields, ""), ""))))
-    return tuple(merged)
 
 
 def find_missing(host: Host, head: str, shas: Iterable[str]) -> frozenset[str]:

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from parallel_workers.adapters.git.content_in_base import Ahead, Landing, find_ahead, find_content, find_merge
 from parallel_workers.adapters.local_forge.host import Host
-from parallel_workers.adapters.local_forge.landed import Ahead, Landing, find_ahead, find_content, find_merge
 from parallel_workers.adapters.local_forge.ledger import Look, PullChange
 from parallel_workers.adapters.local_forge.records import PullRecord
 from parallel_workers.adapters.local_forge.refs import RefStore

@@ -1,6 +1,6 @@
-"""Noticing that a pull request's work is in its base, however it got there.
+"""Noticing that work is in its base, however it got there: the local forge and every removal ask here.
 
-In order of cost, each for any number of pull requests in a fixed number of processes:
+In order of cost, each for any number of heads in a fixed number of processes:
 ancestry (a merge commit, a fast-forward), patch ids (a squash, a rebase, cherry-picks; also when the base
 went on to change the same lines), a simulated merge that changes nothing.
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from parallel_workers.adapters.local_forge.host import Host
-from parallel_workers.adapters.local_forge.merging import merge_trees
+from parallel_workers.adapters.git.merge_trees import ObjectStore, merge_trees
 
 # a pull request that waited for longer than this many commits of its base stays open until a person merges it
 _BASE_COMMITS_COMPARED = 2000
@@ -44,48 +43,61 @@ class Ahead(NamedTuple):
         return tuple(found), tuple(stood_on)
 
 
-def find_ahead(host: Host, base: str, heads: Iterable[str]) -> Ahead:
+def find_ahead(store: ObjectStore, base: str, heads: Iterable[str]) -> Ahead:
     """What `heads` add to `base`; one process for all. A head that is not in the answer is in the base."""
     asked = "".join(f"{head}\n" for head in dict.fromkeys(heads)) + f"^{base}\n"
-    listed = host.git("rev-list", "--parents", "--stdin", stdin=asked)
+    listed = store.git("rev-list", "--parents", "--stdin", stdin=asked)
     rows = (line.split() for line in listed.split("\n") if line)
     return Ahead({sha: tuple(parents) for sha, *parents in rows})
 
 
-def find_merge(host: Host, base: str, head: str) -> Landing:
+def find_merge(store: ObjectStore, base: str, head: str) -> Landing:
     """How `head`, an ancestor of `base`, came into it; two processes."""
-    after = set(host.git("rev-list", "--ancestry-path", f"{head}..{base}").split())
-    chain = host.git("rev-list", "--first-parent", "--parents", f"{head}..{base}").split("\n")
+    after = set(store.git("rev-list", "--ancestry-path", f"{head}..{base}").split())
+    chain = store.git("rev-list", "--first-parent", "--parents", f"{head}..{base}").split("\n")
     with_head = [row for row in (line.split() for line in chain if line) if row[0] in after]
     if not with_head or with_head[-1][1] == head:
         return Landing(head, "fast-forward")
     return Landing(with_head[-1][0], "merge commit")
 
 
-def find_content(host: Host, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]) -> dict[str, Landing]:
+def find_content(
+    store: ObjectStore, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]
+) -> dict[str, Landing]:
     """Which of `heads`, none of them an ancestor of `base`, are in it by content.
 
     `since` are commits at which the base stood when the heads were not in it. At most nine processes.
     """
-    landed = _find_patches(host, base, heads, ahead, since)
-    merged = merge_trees(host, [(base, base), *((base, head) for head in heads)])
+    landed = _find_patches(store, base, heads, ahead, since)
+    merged = merge_trees(store, [(base, base), *((base, head) for head in heads)])
     for head, result in zip(heads, merged[1:], strict=True):
         if head not in landed and not result.conflicts and result.tree == merged[0].tree:
             landed[head] = Landing(base, "same content")
     return landed
 
 
+def is_content_in_base(store: ObjectStore, base: str, head: str, since: str) -> bool:
+    """Whether all that `head` changes is in `base`; `since` is a base without it. The cheapest proof comes first."""
+    ahead = find_ahead(store, base, [head])
+    if head not in ahead.parents:
+        return True
+    unchanged, merged = merge_trees(store, [(base, base), (base, head)])
+    if not merged.conflicts and merged.tree == unchanged.tree:
+        return True
+    return head in _find_patches(store, base, [head], ahead, [since])
+
+
 def _find_patches(
-    host: Host, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]
+    store: ObjectStore, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]
 ) -> dict[str, Landing]:
     commits = {head: [sha for sha in ahead.of(head)[0] if len(ahead.parents[sha]) == 1] for head in heads}
-    new_in_base = _base_commits(host, base, tuple(dict.fromkeys(since)))
+    new_in_base = _base_commits(store, base, tuple(dict.fromkeys(since)))
     if not new_in_base:
         return {}
     own = (sha for shas in commits.values() for sha in shas)
-    patches = _patch_ids(host, dict.fromkeys([*new_in_base, *own]))
+    patches = _patch_ids(store, dict.fromkeys([*new_in_base, *own]))
     in_base = {patches[sha]: sha for sha in reversed(new_in_base) if sha in patches}
-    whole = _squash_patches(host, base, [head for head in heads if len(commits[head]) != 1], ahead)
+    whole = _squash_patches(store, base, [head for head in heads if len(commits[head]) != 1], ahead)
     landed = {}
     for head in heads:
         own_patches = [patches[sha] for sha in commits[head] if sha in patches]
@@ -96,35 +108,35 @@ def _find_patches(
     return landed
 
 
-def _base_commits(host: Host, base: str, since: tuple[str, ...]) -> list[str]:
+def _base_commits(store: ObjectStore, base: str, since: tuple[str, ...]) -> list[str]:
     """Commits that came into the base since the oldest of `since`, newest first."""
     # after a forced push to the base some may be gone
-    known = host.git("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{sha}\n" for sha in since)).split("\n")
+    known = store.git("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{sha}\n" for sha in since)).split("\n")
     starts = [sha for sha in known if sha and " " not in sha]
-    start = host.git("merge-base", "--octopus", *starts) if len(starts) > 1 else "".join(starts)
+    start = store.git("merge-base", "--octopus", *starts) if len(starts) > 1 else "".join(starts)
     if not start:
         return []
     limit = f"--max-count={_BASE_COMMITS_COMPARED}"
-    return host.git("rev-list", "--no-merges", limit, f"{start}..{base}").split()
+    return store.git("rev-list", "--no-merges", limit, f"{start}..{base}").split()
 
 
-def _squash_patches(host: Host, base: str, heads: Sequence[str], ahead: Ahead) -> dict[str, str]:
+def _squash_patches(store: ObjectStore, base: str, heads: Sequence[str], ahead: Ahead) -> dict[str, str]:
     """Patch ids of all that each head changes, as one patch."""
     asked: dict[str, None] = {}
     for head in heads:
         stood_on = ahead.of(head)[1]
         if stood_on:
             # a head into which the base was merged stands on several commits of it
-            start = stood_on[0] if len(stood_on) == 1 else host.git("merge-base", base, head)
+            start = stood_on[0] if len(stood_on) == 1 else store.git("merge-base", base, head)
             asked[f"{head} {start}"] = None
-    return _patch_ids(host, asked) if asked else {}
+    return _patch_ids(store, asked) if asked else {}
 
 
-def _patch_ids(host: Host, lines: Iterable[str]) -> dict[str, str]:
+def _patch_ids(store: ObjectStore, lines: Iterable[str]) -> dict[str, str]:
     """Patch id by commit, for lines `<commit>` or `<commit> <commit to compare with>`; two processes."""
     asked = "".join(f"{line}\n" for line in lines)
     # options of its own: the user's diff settings would change the patches, not on both sides alike
     options = ("-p", "--root", "--no-renames", "--no-ext-diff", "--no-textconv", "--full-index", "--no-color")
-    patches = host.git("diff-tree", "--stdin", *options, stdin=asked)
-    rows = (line.split() for line in host.git("patch-id", "--stable", stdin=patches + "\n").split("\n"))
+    patches = store.git("diff-tree", "--stdin", *options, stdin=asked)
+    rows = (line.split() for line in store.git("patch-id", "--stable", stdin=patches + "\n").split("\n"))
     return {row[1]: row[0] for row in rows if row}

@@ -1,0 +1,175 @@
+"""Deletes a worktree's folder and record in steps, so that a kill between any two loses nothing.
+
+Before the first step everything is saved. The folder is moved aside in one step; where to is noted in the worktree's
+record before. So whoever comes next either finds the worktree whole, or a note of what is left to delete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from parallel_workers.adapters.git.layout import LinkedWorktree
+from parallel_workers.adapters.git.repository_lock import RepositoryLock
+from parallel_workers.crash_points import reach
+from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
+
+_NOTE = "parallel-workers-removing"
+_ENDED_RECORDS = "parallel-workers-removed"
+_MARK = "parallel-workers-removing"
+
+
+class BegunDeletion(NamedTuple):
+    """A folder that is moved aside, and the rescue ref that has what was in it, if anything had to be saved.
+
+    `looked_at`: whether it was seen, after it had been moved, that all in it is saved.
+    """
+
+    aside: Path
+    rescue_ref: str | None
+    looked_at: bool = False
+
+
+@contextmanager
+def removal_lock(linked: LinkedWorktree) -> Iterator[bool]:
+    """One remover at a time for each worktree; False when its record went while we waited.
+
+    Raises:
+        RepositoryLockedError: another process keeps it.
+    """
+    try:
+        with RepositoryLock(linked.admin / "parallel-workers.lock").hold():
+            yield (linked.admin / "gitdir").exists()
+    except FileNotFoundError:
+        if linked.admin.exists():
+            raise
+        yield False
+
+
+def find_begun(linked: LinkedWorktree) -> BegunDeletion | None:
+    """A deletion that was cut off after the folder had been moved aside; only the rest is to be deleted."""
+    try:
+        aside, rescue_ref, looked_at = json.loads((linked.admin / _NOTE).read_text(encoding="ascii"))
+        begun = BegunDeletion(Path(aside), rescue_ref, looked_at)
+    except (FileNotFoundError, TypeError, ValueError):
+        return None
+    # beside the worktree and named by us, or it is not what we moved
+    ours = begun.aside.parent == linked.path.parent and begun.aside.name.startswith(f".{linked.path.name}.{_MARK}-")
+    if not ours or begun.aside.is_symlink():
+        return None
+    moved = begun.aside.is_dir() or not os.path.lexists(linked.path)
+    return begun if moved else None
+
+
+def move_aside(linked: LinkedWorktree, rescue_ref: str | None) -> BegunDeletion:
+    """Take the folder out of the way in one step; it stays on its file system.
+
+    Raises:
+        UnsavedWorkError: the folder cannot be moved; nothing was removed.
+    """
+    aside = linked.path.with_name(f".{linked.path.name}.{_MARK}-{secrets.token_hex(4)}")
+    begun = BegunDeletion(aside, rescue_ref)
+    note_deletion(linked, begun)
+    reach("removal.noted")
+    try:
+        linked.path.rename(aside)
+    except OSError as error:
+        (linked.admin / _NOTE).unlink(missing_ok=True)
+        raise UnsavedWorkError(
+            f"{linked.path} cannot be removed ({error.strerror}); make its folder writable: "
+            f"chmod u+rwx '{linked.path.parent}'"
+        ) from error
+    # so that the task can be begun anew there, should we be killed
+    (linked.admin / "locked").unlink(missing_ok=True)
+    reach("removal.moved-aside")
+    return begun
+
+
+def note_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
+    """Write down, in one step, where the folder goes and where its work is saved."""
+    draft = linked.admin / f"{_NOTE}.new"
+    draft.write_text(json.dumps([str(begun.aside), begun.rescue_ref, begun.looked_at]), encoding="ascii")
+    draft.rename(linked.admin / _NOTE)
+
+
+def move_back(linked: LinkedWorktree, begun: BegunDeletion) -> None:
+    """Undo `move_aside`; where something else lies at the old place by now, it stays aside, and noted."""
+    if os.path.lexists(linked.path):
+        return
+    begun.aside.rename(linked.path)
+    (linked.admin / _NOTE).unlink(missing_ok=True)
+
+
+def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
+    """Delete what was moved aside, then the record.
+
+    Raises:
+        ParallelWorkersError: a part of it cannot be deleted; all in it is saved.
+    """
+    try:
+        if begun.aside.is_dir() and not begun.aside.is_symlink():
+            begun.aside.chmod(stat.S_IRWXU)
+            for entry in sorted(begun.aside.iterdir()):
+                delete_tree(entry)
+                reach("removal.half-deleted")
+            begun.aside.rmdir()
+    except OSError as error:
+        raise ParallelWorkersError(
+            f"{error.filename or begun.aside} cannot be deleted ({error.strerror}). What was in the worktree is saved; "
+            f"delete the rest as somebody who may: rm -rf '{begun.aside}', and remove the worktree again"
+        ) from error
+    reach("removal.folder-deleted")
+    delete_record(linked)
+
+
+def delete_record(linked: LinkedWorktree) -> None:
+    """Make git forget the worktree: in one step, so that nobody reads half a record."""
+    common_dir = linked.admin.parent.parent
+    ended = common_dir / _ENDED_RECORDS
+    moved = False
+    while not moved:
+        ended.mkdir(exist_ok=True)
+        # another remover may sweep the folder away between the two
+        with contextlib.suppress(FileNotFoundError):
+            linked.admin.rename(ended / f"{linked.admin.name}-{secrets.token_hex(4)}")
+        moved = not linked.admin.exists()
+    reach("removal.record-moved")
+    sweep_records(common_dir)
+
+
+def sweep_records(common_dir: Path) -> None:
+    """Delete records that git has forgotten already, whoever left them."""
+    ended = common_dir / _ENDED_RECORDS
+    with contextlib.suppress(FileNotFoundError):
+        for leftover in ended.iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        ended.rmdir()
+
+
+def delete_tree(path: Path) -> None:
+    """Delete a file, a link or a folder with all in it; links are deleted, not followed; read-only folders too."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        _make_writable(str(path))
+        shutil.rmtree(path)
+
+
+def _make_writable(folder: str) -> None:
+    Path(folder).chmod(stat.S_IRWXU)
+    with os.scandir(folder) as entries:
+        below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for one in below:
+        _make_writable(one)

@@ -1,0 +1,376 @@
+"""What is no file: conflicts, stopped operations, stashes, commits on no branch, other repositories, locks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
+from parallel_workers.errors import UnsavedWorkError, WorktreeConflictError
+from parallel_workers.worktrees import WorktreePlan
+from tests.conftest import Git
+from tests.git.conftest import MakePlan
+from tests.git.folders import picture
+
+
+@pytest.fixture
+def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    return plan
+
+
+def commit(git: Git, path: Path, text: str) -> str:
+    """One more commit that writes `text` into README.md."""
+    (path / "README.md").write_text(text, encoding="utf-8")
+    git(path, "commit", "--quiet", "--all", "--message", text)
+    return git(path, "rev-parse", "HEAD")
+
+
+def diverge(git: Git, plan: WorktreePlan) -> str:
+    """A branch `theirs` that changes the same line as the worker's branch did."""
+    git(plan.path, "branch", "theirs")
+    commit(git, plan.path, "ours")
+    git(plan.path, "switch", "--quiet", "theirs")
+    theirs = commit(git, plan.path, "theirs")
+    git(plan.path, "switch", "--quiet", plan.branch)
+    return theirs
+
+
+def stop_in(path: Path, *arguments: str) -> None:
+    """Run a git that stops half-way."""
+    done = subprocess.run(["git", *arguments], cwd=path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0, "it was to stop"
+
+
+def test_a_merge_in_conflict_can_be_ended_after_it_came_back(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    theirs = diverge(git, plan)
+    stop_in(plan.path, "merge", "theirs")
+    before, stages = picture(plan.path), git(plan.path, "ls-files", "--unmerged")
+    with pytest.raises(UnsavedWorkError, match=r"README\.md; a merge that was stopped half-way"):
+        repository.remove_worktree(plan.path)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    back = tmp_path / "back"
+    repository.restore_rescue(repository.find_rescue(str(ref)), "back", back)
+
+    assert picture(back) == before
+    assert git(back, "ls-files", "--unmerged") == stages
+    (back / "README.md").write_text("both", encoding="utf-8")
+    git(back, "commit", "--quiet", "--all", "--no-edit")
+    assert git(back, "rev-parse", "HEAD^2") == theirs
+
+
+@pytest.mark.parametrize("kind", ["cherry-pick", "revert"])
+def test_a_pick_in_conflict(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path, kind: str
+) -> None:
+    theirs = diverge(git, plan)
+    stop_in(plan.path, kind, theirs)
+    before, stages = picture(plan.path), git(plan.path, "ls-files", "--unmerged")
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    found = repository.find_rescue(str(ref))
+    repository.restore_rescue(found, "back", tmp_path / "back")
+
+    assert found.operation is not None
+    assert found.operation.name == kind
+    assert picture(tmp_path / "back") == before
+    assert git(tmp_path / "back", "ls-files", "--unmerged") == stages
+
+
+def test_a_rebase_and_all_it_has_stopped(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    diverge(git, plan)
+    (plan.path / "src/one.txt").write_text("stashed by the rebase\n", encoding="utf-8")
+    original = git(plan.path, "rev-parse", "HEAD")
+    stop_in(plan.path, "rebase", "--autostash", "theirs")
+    before = picture(plan.path)
+    with pytest.raises(UnsavedWorkError, match=rf"a rebase of {plan.branch} that was stopped half-way"):
+        repository.remove_worktree(plan.path)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "branch", "-D", plan.branch)
+    git(repository.path, "branch", "-D", "theirs")
+    for expiring in ("reflog expire --expire=now --all", "gc --quiet --prune=now"):
+        git(repository.path, *expiring.split())
+    found = repository.find_rescue(str(ref))
+    repository.restore_rescue(found, "back", tmp_path / "back")
+
+    assert found.operation is not None
+    assert (found.operation.branch, found.operation.original_head) == (plan.branch, original)
+    assert git(repository.path, "show", f"{original}:README.md") == "ours"
+    kept = git(repository.path, "log", "--format=%s", f"{ref}^2")
+    assert "autostash" in kept
+    assert len(repository.list_rescues()) == 1
+    assert picture(tmp_path / "back") == before
+
+
+def test_a_bisect_is_not_thrown_away(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    for number in range(4):
+        commit(git, plan.path, str(number))
+    git(plan.path, "bisect", "start", "HEAD", plan.base_sha)
+    with pytest.raises(UnsavedWorkError, match="a bisect that was stopped"):
+        repository.remove_worktree(plan.path)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    log = git(repository.path, "show", f"{ref}^2:operation/BISECT_LOG")
+    assert "git bisect start" in log
+    assert len(repository.list_rescues()) == 1
+
+
+def test_stashes_of_the_branch_are_kept_when_they_are_dropped(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    for number in (1, 2):
+        (plan.path / "README.md").write_text(f"stashed {number}", encoding="utf-8")
+        git(plan.path, "stash", "push", "--quiet", *(["--message", "mine"] if number == 1 else []))
+    (repository.path / "README.md").write_text("not the worker's", encoding="utf-8")
+    git(repository.path, "stash", "push", "--quiet")
+
+    ref = repository.remove_worktree(plan.path)
+    git(repository.path, "stash", "clear")
+    git(repository.path, "gc", "--quiet", "--prune=now")
+    found = repository.find_rescue(str(ref))
+
+    assert found.what == ("2 stashes",)
+    assert len(repository.list_rescues()) == 1
+    assert [stash.message.partition(":")[0] for stash in found.stashes] == [
+        f"WIP on {plan.branch}",
+        f"On {plan.branch}",
+    ]
+    assert [git(repository.path, "show", f"{stash.sha}:README.md") for stash in found.stashes] == [
+        "stashed 2", "stashed 1",
+    ]  # fmt: skip
+
+
+def test_commits_on_no_branch_come_back_with_what_lies_on_them(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    git(plan.path, "switch", "--quiet", "--detach")
+    loose = commit(git, plan.path, "on no branch")
+    (plan.path / "new.txt").write_text("new", encoding="utf-8")
+    before = picture(plan.path)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+    restored = repository.restore_rescue(repository.find_rescue(str(ref)), "back", tmp_path / "back")
+
+    assert restored.head_sha == loose
+    assert picture(tmp_path / "back") == before
+    assert len(repository.list_rescues()) == 1
+
+
+def test_a_branch_that_was_deleted_under_its_worktree(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    head = commit(git, plan.path, "committed")
+    git(repository.path, "update-ref", "-d", f"refs/heads/{plan.branch}")
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+
+    assert git(repository.path, "show", f"{ref}:README.md") == "committed"
+    assert git(repository.path, "rev-parse", f"{ref}^1^1") == head
+    assert len(repository.list_rescues()) == 1
+
+
+@pytest.mark.parametrize("worktree", ["there", "gone too"])
+def test_a_branch_that_was_deleted_comes_back_where_it_was(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, worktree: str
+) -> None:
+    head = commit(git, plan.path, "committed")
+    if worktree == "gone too":
+        repository.push_branch(plan.branch)
+        repository.remove_worktree(plan.path)
+    git(repository.path, "update-ref", "-d", f"refs/heads/{plan.branch}")
+
+    assert repository.ensure_worktree(plan).adopted
+
+    assert git(plan.path, "rev-parse", "HEAD") == head
+    assert git(plan.path, "status", "--porcelain") == ""
+
+
+def test_an_unborn_branch_comes_back_as_a_branch(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    git(plan.path, "switch", "--quiet", "--orphan", "fresh")
+    (plan.path / "first.txt").write_text("first", encoding="utf-8")
+    ref = repository.remove_worktree(plan.path, force=True)
+    found = repository.find_rescue(str(ref))
+
+    repository.restore_rescue(found, "back")
+
+    assert git(repository.path, "show", "back:first.txt") == "first"
+    assert git(repository.path, "rev-list", "--count", "back") == "1"
+
+
+def test_a_locked_one_is_saved_when_forced(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    (plan.path / "new.txt").write_text("new", encoding="utf-8")
+    before = picture(plan.path)
+    git(repository.path, "worktree", "lock", str(plan.path))
+    with pytest.raises(WorktreeConflictError, match="git worktree unlock"):
+        repository.remove_worktree(plan.path)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    repository.restore_rescue(repository.find_rescue(str(ref)), "back", tmp_path / "back")
+
+    assert picture(tmp_path / "back") == before
+
+
+@pytest.mark.parametrize("kind", ["clone", "init", "broken"])
+def test_a_repository_an_agent_made_inside_is_never_removed(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, kind: str
+) -> None:
+    inner = plan.path / "src" / "inner"
+    inner.mkdir()
+    if kind == "clone":
+        git(plan.path, "clone", "--quiet", str(repository.path), str(inner))
+    elif kind == "init":
+        git(inner, "init", "--quiet")
+    else:
+        (inner / ".git").mkdir()
+        (inner / ".git/config").write_text("half", encoding="utf-8")
+    (inner / "precious.txt").write_text("precious", encoding="utf-8")
+
+    with pytest.raises(UnsavedWorkError, match=r"holds repositories of their own.*: src/inner\. Commit and push it"):
+        repository.remove_worktree(plan.path, force=True)
+
+    assert (inner / "precious.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_submodule_with_a_commit_that_was_not_pushed(
+    repository: GitPythonRepository, make_plan: MakePlan, tmp_path: Path, git: Git
+) -> None:
+    allow = ("-c", "protocol.file.allow=always", "submodule", "--quiet")
+    git(repository.path, *allow, "add", str(tmp_path / "repo.git"), "module")
+    git(repository.path, "commit", "--quiet", "--message", "module")
+    reopened = open_repository(repository.path)
+    plan = make_plan(reopened, "TASK-2")
+    reopened.ensure_worktree(plan)
+    git(plan.path, *allow, "update", "--init")
+    commit(git, plan.path / "module", "only here")
+    git(plan.path, "commit", "--quiet", "--all", "--message", "pointer")
+
+    with pytest.raises(UnsavedWorkError, match=r"repositories of their own.*: module"):
+        reopened.remove_worktree(plan.path, force=True)
+    git(plan.path / "module", "push", "--quiet", "origin", "HEAD:refs/heads/pushed")
+    git(plan.path / "module", "fetch", "--quiet")
+
+    assert reopened.remove_worktree(plan.path) is None
+
+
+def test_prune_saves_what_only_git_knows(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    git(plan.path, "switch", "--quiet", "--detach")
+    loose = commit(git, plan.path, "on no branch")
+    (plan.path / "staged.txt").write_text("staged", encoding="utf-8")
+    git(plan.path, "add", "staged.txt")
+    plan.path.rename(tmp_path / "taken away")
+
+    ((path, ref),) = repository.prune()
+    restored = repository.restore_rescue(repository.find_rescue(str(ref)), "back", tmp_path / "back")
+
+    assert path == plan.path
+    assert restored.head_sha == loose
+    assert git(tmp_path / "back", "status", "--porcelain") == "A  staged.txt"
+    assert (tmp_path / "back/staged.txt").read_text(encoding="utf-8") == "staged"
+
+
+def test_a_folder_that_became_another_repository(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    plan.path.rename(tmp_path / "away")
+    git(tmp_path, "clone", "--quiet", str(repository.path), str(plan.path))
+
+    with pytest.raises(WorktreeConflictError, match="is another repository now, so it is left as it is"):
+        repository.remove_worktree(plan.path, force=True)
+    assert repository.prune() == ()
+
+    assert (plan.path / "README.md").exists()
+
+
+def test_a_folder_that_became_a_link(repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path) -> None:
+    plan.path.rename(tmp_path / "away")
+    plan.path.symlink_to(tmp_path / "away")
+
+    with pytest.raises(Exception, match="is a symbolic link"):
+        repository.remove_worktree(plan.path, force=True)
+    assert repository.prune() == ()
+    repository.remove_worker(plan, plan.base_sha)
+
+    assert (tmp_path / "away/README.md").exists()
+
+
+def test_a_record_that_was_bent_to_name_a_folder_of_the_users(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("precious", encoding="utf-8")
+    (repository.common_dir / "worktrees" / plan.path.name / "gitdir").write_text(f"{precious}/.git\n")
+
+    with pytest.raises(WorktreeConflictError, match=r"has no \.git file that leads back"):
+        repository.remove_worktree(precious, force=True)
+
+    assert (precious / "file").exists()
+
+
+def test_a_bent_note_of_an_earlier_removal_deletes_nothing_else(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").mkdir()
+    note = repository.common_dir / "worktrees" / plan.path.name / "parallel-workers-removing"
+    note.write_text(json.dumps([str(tmp_path / "precious"), None, True]), encoding="utf-8")
+
+    assert repository.remove_worktree(plan.path) is None
+
+    assert (tmp_path / "precious").exists()
+
+
+def test_commits_that_the_base_has_not_are_saved_before_the_branch_goes(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    head = commit(git, plan.path, "never merged")
+
+    ref = repository.remove_worker(plan, head)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+
+    assert git(repository.path, "branch", "--list", plan.branch) == ""
+    assert git(repository.path, "rev-parse", f"{ref}^") == head
+    assert repository.find_rescue(str(ref)).what == (f"commits of {plan.branch}",)
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase", "squash and reverted"])
+def test_commits_that_the_base_has_by_content_are_not(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, how: str
+) -> None:
+    for name in ("one", "two"):
+        (plan.path / f"{name}.txt").write_text(name, encoding="utf-8")
+        head = repository.commit_all(plan.path, name)
+    (repository.path / "other.txt").write_text("the base went on", encoding="utf-8")
+    git(repository.path, "add", "--all")
+    git(repository.path, "commit", "--quiet", "--message", "on")
+    if how == "merge":
+        git(repository.path, "merge", "--quiet", "--no-edit", plan.branch)
+    elif how == "rebase":
+        git(repository.path, "cherry-pick", f"main..{plan.branch}")
+    else:
+        git(repository.path, "merge", "--quiet", "--squash", plan.branch)
+        git(repository.path, "commit", "--quiet", "--message", "squashed")
+    if how == "squash and reverted":
+        git(repository.path, "revert", "--no-edit", "HEAD")
+
+    assert repository.remove_worker(plan, str(head)) is None
+
+    assert git(repository.path, "branch", "--list", plan.branch) == ""
