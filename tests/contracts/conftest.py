@@ -73,6 +73,13 @@ class ForgeWorld:
             options = ["--force"] if force else []
             self.git(self.clone, "push", "--quiet", *options, str(self.hosted), f"feature/{name}")
 
+    def withdraw(self, name: str) -> None:
+        """Delete the branch where the forge looks for it."""
+        if self.hosted == self.clone:
+            self.git(self.hosted, "update-ref", "-d", f"refs/heads/feature/{name}")
+        else:
+            self.git(self.clone, "push", "--quiet", str(self.hosted), f":feature/{name}")
+
     def draft(self, name: str, *files: dict[str, str]) -> PullRequestDraft:
         """A branch with one commit for each of `files`, pushed, and a draft for it."""
         worktree = self.start(name)

@@ -45,14 +45,18 @@ class BareGit:
         return done.stdout.strip()
 
     def _try(
-        self, *arguments: str, stdin: str | None = None, identity: str = "GitHub"
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        identity: str = "GitHub",
+        author: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         who = {f"GIT_{role}_NAME": identity for role in ("AUTHOR", "COMMITTER")}
         mail = {f"GIT_{role}_EMAIL": f"{identity}@users.noreply.example.invalid" for role in ("AUTHOR", "COMMITTER")}
         return subprocess.run(
             ["git", *arguments],
             input=stdin,
-            env=self._environment | who | mail,
+            env=self._environment | who | mail | (author or {}),
             cwd=self.path,
             capture_output=True,
             text=True,
@@ -132,7 +136,10 @@ class BareGit:
             return None
         if merged.tree == self.tree_of(onto):
             return onto
-        return self.commit(merged.tree, [onto], self.run("log", "-1", "--format=%B", commit), identity)
+        name, mail, date, message = self.run("log", "-1", "--format=%an%x00%ae%x00%aD%x00%B", commit).split("\0")
+        author = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": mail, "GIT_AUTHOR_DATE": date}
+        done = self._try("commit-tree", merged.tree, "-p", onto, stdin=message, identity=identity, author=author)
+        return done.stdout.strip()
 
     def read(self, commit: str, path: str) -> str | None:
         """Text of a file in a commit, or None."""
