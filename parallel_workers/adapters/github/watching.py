@@ -58,7 +58,7 @@ class Watcher:
         asked_at = self._now()
         with self._lock:
             # somebody else began a look at once after we had asked for one
-            at_once = at_once and self._looked_at < asked_at
+            at_once = at_once and self._looked_at <= asked_at
             try:
                 self._refresh(frozenset(numbers), at_once=at_once)
             except ForgeBusyError:
