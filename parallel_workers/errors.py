@@ -73,6 +73,14 @@ _TRANSIENT_GIT = (
     "Connection reset",
     "early EOF",
     "The remote end hung up",
+    "remote end hung up unexpectedly",
+    "Empty reply from server",
+    "Failed to connect to",
+    "Couldn't connect to server",
+    "transfer closed with",
+    "unexpected disconnect",
+    *(f"The requested URL returned error: {status}" for status in (429, 500, 502, 503, 504)),
+    *(f"RPC failed; HTTP {status}" for status in (429, 500, 502, 503, 504)),
 )
 
 

@@ -48,6 +48,10 @@ def circular() -> Exception:
         ForgeError("rate limit", transient=True),
         GitCommandError(("git", "fetch"), 128, "", "fatal: Could not resolve host: example.invalid"),
         GitCommandError(("git", "worktree"), 128, "", "Unable to create '.git/index.lock': File exists"),
+        *(
+            GitCommandError(("git", "fetch"), 128, "", f"fatal: unable to access 'https://example.invalid/': {said}")
+            for said in ("Empty reply from server", "The requested URL returned error: 502")
+        ),
         ConnectionRefusedError(),
         ConnectionResetError(),
         BrokenPipeError(),
@@ -78,6 +82,7 @@ def test_transient(error: BaseException) -> None:
         ForgeError("not found"),
         MergeConflictError("conflict", ("a.txt",)),
         GitCommandError(("git", "push"), 1, "", "! [rejected] main -> main (non-fast-forward)"),
+        GitCommandError(("git", "push"), 128, "", "fatal: unable to access '…': The requested URL returned error: 403"),
         AgentFailedError("ended 1"),
         GateFailedError("tests"),
         BaseBranchError("no such branch"),

@@ -122,7 +122,7 @@ class Connection:
             if not request.repeatable and not was_never_sent(error):
                 raise UnknownOutcomeError(request.what) from error
             if is_last:
-                where, why = self.hosts.server_host, type(error).__name__
+                where, why = self.hosts.api_host, type(error).__name__
                 raise ForgeError(f"{request.what}: {where} cannot be reached ({why})", transient=True) from None
             return None
         if answer.status == 401 and isinstance(self._auth, TokenSource) and self._auth.forget(token):

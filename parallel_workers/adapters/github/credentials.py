@@ -51,6 +51,11 @@ class GitHubHosts(Frozen):
         """Host (and port, unless the usual one) that people and git see."""
         return urlsplit(self.server_url).netloc.rpartition("@")[2].lower()
 
+    @property
+    def api_host(self) -> str:
+        """Host (and port, unless the usual one) that answers the API."""
+        return urlsplit(self.api_url).netloc.lower()
+
 
 class GitHubApp(Frozen):
     """A GitHub App that signs for itself; the installation is looked up when it is not given."""
