@@ -179,8 +179,10 @@ class HealthFacts(NamedTuple):
     """Everything that was found out at one look. `runs` is None when no server could be asked.
 
     `repository_trouble` says why the folder that `doctor` was called in is in no repository that we can work with.
+    `python` is the interpreter that has Prefect and us, for commands that need it.
     """
 
+    python: str
     git_version: str
     git_too_old: bool
     agents: tuple[AgentProgram, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -68,6 +69,7 @@ def gather(subject: Subject) -> HealthFacts:
     root = Path(os.environ.get(ROOT_VARIABLE) or told.root or "~/.worktrees").expanduser()
     agents = find_agents(data.root / "runs")
     return HealthFacts(
+        python=sys.executable,
         git_version=version,
         git_too_old=is_too_old(version),
         agents=_programs(subject, settings),

@@ -60,7 +60,10 @@ def check_server(facts: HealthFacts) -> tuple[Finding, ...]:
         return (told,)
     what = f"the server is Prefect {server.version}, this machine has {server.client_version}"
     mend = "parallel-workers down && parallel-workers up" if not server.configured else ""
-    return (told, Finding("server", Severity.WARNING, what, mend or f"pip install 'prefect=={server.version}'"))
+    return (
+        told,
+        Finding("server", Severity.WARNING, what, mend or f"{facts.python} -m pip install prefect=={server.version}"),
+    )
 
 
 def _unreachable(server: ServerFacts) -> Finding:
@@ -88,7 +91,7 @@ def check_database(facts: HealthFacts) -> tuple[Finding, ...]:
         return (Finding("database", Severity.PROBLEM, what, mend),)
     if database.size > LARGE_DATABASE_BYTES:
         sql = f"import sqlite3; sqlite3.connect({str(database.path)!r}).execute('VACUUM')"
-        mend = f"parallel-workers down && python3 -c {shlex.quote(sql)}"
+        mend = f"parallel-workers down && {facts.python} -c {shlex.quote(sql)}"
         return (Finding("database", Severity.WARNING, f"{path} has {in_words(database.size)}", mend),)
     return (Finding("database", Severity.OK, f"{database.path}, {in_words(database.size)}"),)
 
@@ -98,7 +101,7 @@ def check_policy(facts: HealthFacts) -> tuple[Finding, ...]:
     policy = facts.policy
     if policy.trouble:
         save = f"from blocks.worktree_policy import WorktreePolicy as P; P().save({policy.name!r}, overwrite=True)"
-        mend = f"PREFECT_API_URL={facts.server.api_url} python3 -c {shlex.quote(save)}  # the defaults"
+        mend = f"PREFECT_API_URL={facts.server.api_url} {facts.python} -c {shlex.quote(save)}  # the defaults"
         return (Finding("policy block", Severity.PROBLEM, policy.trouble, mend),)
     what = f"{policy.name} is readable" if policy.asked else "not looked at without a server; the defaults hold"
     return (Finding("policy block", Severity.OK, what),)

@@ -97,15 +97,16 @@ def check_state(facts: HealthFacts) -> tuple[Finding, ...]:
     """What the server knows of each worker can be read."""
     if facts.runs is None:
         return (Finding("state", Severity.OK, _NO_SERVER),)
-    found = tuple(_judge_broken(broken, facts.server.api_url) for broken in facts.broken)
+    found = tuple(_judge_broken(broken, facts) for broken in facts.broken)
     return found or (Finding("state", Severity.OK, "every worker's can be read"),)
 
 
-def _judge_broken(broken: BrokenRun, api_url: str) -> Finding:
+def _judge_broken(broken: BrokenRun, facts: HealthFacts) -> Finding:
     named = broken.worker or f"flow run {broken.run_id}"
     if not broken.worker:
         what = f"{named} is of no worker that can be told: {broken.trouble}"
-        mend = f"PREFECT_API_URL={api_url} prefect --no-prompt flow-run delete {broken.run_id}"
+        prefect = f"PREFECT_API_URL={facts.server.api_url} {facts.python} -m prefect"
+        mend = f"{prefect} --no-prompt flow-run delete {broken.run_id}"
         return Finding("state", Severity.PROBLEM, what, mend)
     mend = f"parallel-workers state remove {broken.worker}"
     if broken.ended:

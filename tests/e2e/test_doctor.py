@@ -23,6 +23,7 @@ from parallel_workers.adapters.agents.process_tree import (
     still_alive,
 )
 from tests.conftest import Git
+from tests.e2e.page_commands import Reader, blocks_by_heading
 from tests.e2e.product import RUN, Ended, Product, finish, wait_until, write_batch
 
 KEYS = {"check", "severity", "what", "mend", "fixable"}
@@ -126,7 +127,6 @@ class Stranded(NamedTuple):
     """A batch whose engine and supervisors were killed with SIGKILL while its agent was at work."""
 
     repository: Path
-    spec: Path
     worker: str
     agent: Process
     worktree: Path
@@ -136,7 +136,7 @@ class Stranded(NamedTuple):
 def stranded(product: Product, make_repository: Callable[..., Path], tmp_path: Path) -> Iterator[Stranded]:
     repository, pid, gate = make_repository(), tmp_path / "pid", tmp_path / "gate"
     work = f'echo half > half.txt; test -e "{gate}" || {{ echo $$ > "{pid}.new"; mv "{pid}.new" "{pid}"; sleep 300; }}'
-    spec = write_batch(tmp_path / f"{tmp_path.name}.yml", repository, [{"id": "STUCK", "shell": work}])
+    spec = write_batch(repository / "batch.yml", repository, [{"id": "STUCK", "shell": work}])
     product.call("up", "--server-only")  # else it would be below the engine
     engine = product.begin(*RUN, str(spec))
 
@@ -152,7 +152,7 @@ def stranded(product: Product, make_repository: Callable[..., Path], tmp_path: P
     kill_engine(engine.pid, agent)
     finish(engine)
     gate.touch()
-    yield Stranded(repository, spec, record["worker_id"], agent, Path(record["worktree"]))
+    yield Stranded(repository, record["worker_id"], agent, Path(record["worktree"]))
     for process in (*descendants(read_processes(), [each.pid for each in still_alive([agent])]), agent):
         send_signal(process, signal.SIGKILL)
 
@@ -180,18 +180,21 @@ def test_a_killed_engine_is_found_and_mended_and_its_work_kept(product: Product,
     assert mine[1]["mend"] == f"parallel-workers state set {stranded.worker} UNKNOWN"
     assert still_alive([stranded.agent])
 
-    fixed = product.call(*look, "--fix")
-    said = [each["what"] for each in fixed.data["mended"] if stranded.worker in each["what"]]
-    assert said == [
+    page = blocks_by_heading("troubleshooting/stuck-in-working.md")["Its engine is dead"]
+    reader = Reader(product, stranded.repository)
+    fixed = reader.types(page[0])
+    for said in (
         f"ended the agent of {stranded.worker} (2 processes); its work is kept",
         f"put {stranded.worker} back to UNKNOWN; running its batch again goes on with it",
-    ]
-    assert [each for each in findings(fixed) if stranded.worker in each["what"]] == []
+    ):
+        assert f"done    {said}" in fixed.stdout
+    assert fixed.stdout.count(stranded.worker) == 2
     assert not still_alive([stranded.agent])
     assert (stranded.worktree / "half.txt").read_text() == "half\n"
     record = product.call("get", stranded.worker, "--json").data
     assert (record["state"], record["reason"].partition(";")[0]) == ("UNKNOWN", "its engine was gone")
-    assert product.run(stranded.spec).results() == {"STUCK": "merged"}
+    again = reader.types(page[1])
+    assert again.exit_code == 0, again.stdout
 
 
 def test_a_live_engine_is_left_alone(product: Product, make_repository: Callable[..., Path], tmp_path: Path) -> None:

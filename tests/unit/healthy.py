@@ -44,6 +44,7 @@ SERVER = ServerFacts("http://127.0.0.1:1/api", ours=True, pid=1, version="3.8.8"
 ROOT = Place("worktree root", Path("/trees"), writable=True, free=9 * GIGA, total=10 * GIGA)
 DATA = Place("data folder", Path("/data"), writable=True, free=9 * GIGA, total=10 * GIGA)
 HEALTHY = HealthFacts(
+    python="/venv/bin/python",
     git_version="git version 2.39.5",
     git_too_old=False,
     agents=(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -238,6 +239,13 @@ def test_every_check_says_something_when_all_is_well() -> None:
 def test_what_is_as_it_should_be_is_no_finding_and_is_not_touched(facts: HealthFacts) -> None:
     assert not_ok(facts) == []
     assert decide_mends(facts) == ()
+
+
+def test_the_page_tells_of_every_check() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    agents = HEALTHY._replace(agents=(AgentProgram("a", "sh", "/b.yml"),))
+    checks = dict.fromkeys(finding.check for finding in judge_health(agents))
+    assert re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE) == list(checks)
 
 
 def test_agents_are_ended_before_their_workers_are_put_back() -> None:
