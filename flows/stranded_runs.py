@@ -22,7 +22,7 @@ from prefect.states import Scheduled
 from flows.flow_names import PRODUCT_TAG
 from flows.suspension import wake
 
-_BY_AUTOMATION = "Suspended by Automation"
+BY_AUTOMATION = "Suspended by Automation"
 PATIENCE = timedelta(minutes=3)
 """Starting a process, or a container whose image is there, takes less."""
 
@@ -60,5 +60,5 @@ async def resume_suspended(client: PrefectClient) -> list[FlowRun]:
             state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
         )
     )
-    silent = [run for run in suspended if run.state and (run.state.message or "").startswith(_BY_AUTOMATION)]
+    silent = [run for run in suspended if run.state and (run.state.message or "").startswith(BY_AUTOMATION)]
     return [run for run in silent if await wake(client, run.id)]

@@ -71,11 +71,12 @@ async def ensure_run(client: PrefectClient, order: TaskOrder) -> FlowRun:
 async def _make_runnable(client: PrefectClient, order: TaskOrder, run: FlowRun) -> None:
     """Give a run from before the order as it is now; put one that ended, or was left behind, back to Scheduled."""
     now = order.model_dump(mode="json")
+    facts = labels_of(order, correlation_id=to_record(run).correlation_id)
     if run.parameters.get("order") != now:
         await client.update_flow_run(run.id, parameters={"order": now}, tags=tags_of(order))
-        facts = labels_of(order, correlation_id=to_record(run).correlation_id)
-        await client.update_flow_run_labels(run.id, dict(facts))
         run.parameters = {"order": now}
+    if facts.items() - run.labels.items():  # of an earlier order, or damaged
+        await client.update_flow_run_labels(run.id, dict(facts))
     if run.state is None or run.state.type not in {StateType.PENDING, _takes_from(run)}:
         again: State[Any] = Scheduled(message="taken up again")
         if run.deployment_id is not None:

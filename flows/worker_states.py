@@ -117,10 +117,11 @@ def to_record(run: FlowRun) -> WorkerRecord:
     def text(name: str) -> str:
         return str(facts.get(name, ""))
 
-    number = facts.get("pr_number")
+    number = text("pr_number")
     changed = run.state.timestamp if run.state else run.updated
     return WorkerRecord(
-        worker_id=text("worker_id"),
+        # The key is the worker's id, too; a run whose labels were damaged must stay within reach.
+        worker_id=text("worker_id") or run.idempotency_key or "",
         task_id=text("task_id"),
         state=worker_state(run),
         reason=(run.state.message or "") if run.state else "",
@@ -128,7 +129,7 @@ def to_record(run: FlowRun) -> WorkerRecord:
         branch=text("branch"),
         base_branch=text("base_branch"),
         worktree=text("worktree"),
-        pr_number=int(str(number)) if number is not None else None,
+        pr_number=int(number) if number.isdecimal() else None,
         pr_url=text("pr_url") or None,
         flow_run_id=str(run.id),
         correlation_id=text("correlation_id"),

@@ -56,6 +56,7 @@ SECTIONS = (
                 "Start server, Prefect worker and watcher.",
             ),
             Verb("down", f"{_HERE}.server_commands:down", "Stop what `up` has started on this machine."),
+            Verb("doctor", f"{_HERE}.doctor_command:doctor", "Look for what is wrong, and say how to mend it."),
             Verb("completion", f"{_HERE}.completion_command:completion", "Print the completion script of a shell."),
         ),
     ),
