@@ -21,10 +21,10 @@ from prefect.states import Scheduled
 
 from flows.flow_names import PRODUCT_TAG
 from flows.suspension import wake
+from parallel_workers.decisions.health_of_workers import PENDING_SECONDS
 
 BY_AUTOMATION = "Suspended by Automation"
-PATIENCE = timedelta(minutes=3)
-"""Starting a process, or a container whose image is there, takes less."""
+PATIENCE = timedelta(seconds=PENDING_SECONDS)
 
 
 async def reschedule_stranded(client: PrefectClient, *, patience: timedelta = PATIENCE) -> list[FlowRun]:

@@ -48,12 +48,13 @@ class Here(NamedTuple):
 
 
 async def read_workers(here: Here) -> tuple[tuple[WorkerRun, ...], tuple[BrokenRun, ...]]:
-    """Every worker's flow run, and those of them that cannot be read as they should."""
+    """The flow run of every worker whose id is known, and those runs that cannot be read as they should."""
     async with prefect_client() as client:
         runs = await read_runs(client)
         heard = await _read_heartbeats(client, runs)
     broken = tuple(found for run in runs if (found := find_trouble(run)) is not None)
-    return tuple(_describe(run, here, heard.get(run.id)) for run in runs), broken
+    described = (_describe(run, here, heard.get(run.id)) for run in runs)
+    return tuple(run for run in described if run.worker), broken
 
 
 def _describe(run: FlowRun, here: Here, heard_seconds: float | None) -> WorkerRun:

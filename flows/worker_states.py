@@ -120,8 +120,7 @@ def to_record(run: FlowRun) -> WorkerRecord:
     number = text("pr_number")
     changed = run.state.timestamp if run.state else run.updated
     return WorkerRecord(
-        # The key is the worker's id, too; a run whose labels were damaged must stay within reach.
-        worker_id=text("worker_id") or run.idempotency_key or "",
+        worker_id=text("worker_id") or _worker_of_key(run),
         task_id=text("task_id"),
         state=worker_state(run),
         reason=(run.state.message or "") if run.state else "",
@@ -140,6 +139,12 @@ def to_record(run: FlowRun) -> WorkerRecord:
         prefect_state=run.state.name if run.state and run.state.name else "",
         repository=text("repository"),
     )
+
+
+def _worker_of_key(run: FlowRun) -> str:
+    """The idempotency key is the worker's id, too: a run whose labels were damaged stays within reach."""
+    key = run.idempotency_key or ""
+    return key if key.startswith("worker-") else ""
 
 
 async def read_runs(

@@ -184,6 +184,7 @@ class HealthFacts(NamedTuple):
 
     python: str
     git_version: str
+    git_needed: str
     git_too_old: bool
     agents: tuple[AgentProgram, ...]
     server: ServerFacts

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from deployments.server_facts import look_at_database, look_at_server
 from parallel_workers.adapters.agents.invocation import find_program
 from parallel_workers.adapters.agents.orphans import find_agents
-from parallel_workers.adapters.git.command import run_git
+from parallel_workers.adapters.git.command import OLDEST_GIT, run_git
 from parallel_workers.adapters.git.leftovers import Leftovers, find_strays
 from parallel_workers.adapters.git.version import is_too_old
 from parallel_workers.adapters.places import look_at_place
@@ -68,9 +68,12 @@ def gather(subject: Subject) -> HealthFacts:
     told = _ask_server(server, data, live, settings.worktree_policy)
     root = Path(os.environ.get(ROOT_VARIABLE) or told.root or "~/.worktrees").expanduser()
     agents = find_agents(data.root / "runs")
+    # An engine may begin or end in between: who is alive at one of two looks was not dead.
+    live = tuple(dict.fromkeys((*live, *find_live_workers(data.locks))))
     return HealthFacts(
         python=sys.executable,
         git_version=version,
+        git_needed=OLDEST_GIT,
         git_too_old=is_too_old(version),
         agents=_programs(subject, settings),
         server=told.server,
@@ -85,7 +88,7 @@ def gather(subject: Subject) -> HealthFacts:
             for worker, processes in agents.items()
         ),
         live_workers=live,
-        runs=told.runs,
+        runs=None if told.runs is None else tuple(run._replace(engine_alive=run.worker in live) for run in told.runs),
         broken=told.broken,
     )
 

@@ -12,7 +12,6 @@ FULL_BYTES = 100 << 20
 LARGE_DATABASE_BYTES = 2 << 30
 
 WORKTREE_ROOT = "worktree root"
-DEFAULT_GIT = "2.39"
 
 
 def check_git(facts: HealthFacts) -> tuple[Finding, ...]:
@@ -20,7 +19,7 @@ def check_git(facts: HealthFacts) -> tuple[Finding, ...]:
     if not facts.git_version:
         return (Finding("git", Severity.PROBLEM, "there is no git on PATH", "apt-get install git"),)
     if facts.git_too_old:
-        what = f"{facts.git_version} is too old; {DEFAULT_GIT} or newer is needed"
+        what = f"{facts.git_version} is too old; {facts.git_needed} or newer is needed"
         return (Finding("git", Severity.PROBLEM, what, "apt-get install git"),)
     return (Finding("git", Severity.OK, facts.git_version),)
 

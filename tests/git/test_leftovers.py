@@ -76,6 +76,12 @@ def test_a_lock_file_in_a_linked_worktree_is_found_and_ours_never_is(clone: Path
     assert [lock.path for lock in Leftovers(clone).look().locks] == [file]
 
 
+def test_a_lock_file_that_is_new_by_now_is_left(clone: Path) -> None:
+    file = make_lock(clone / ".git" / "index.lock", 30)
+    assert not Leftovers(clone).remove_lock(file)
+    assert file.exists()
+
+
 def test_what_is_no_lock_file_of_git_is_never_removed(clone: Path) -> None:
     precious = clone / "poetry.lock"
     precious.touch()
@@ -105,7 +111,10 @@ def editing(clone: Path, tmp_path: Path, git: Git) -> Iterator[Path]:
 
 def test_a_lock_that_a_living_git_holds_is_told_as_held(clone: Path, editing: Path) -> None:
     make_lock(editing, 4000)
-    (lock,) = Leftovers(clone).look().locks
+    leftovers = Leftovers(clone)
+    (lock,) = leftovers.look().locks
+    assert not leftovers.remove_lock(editing)
+    assert editing.exists()
     assert any("git" in holder for holder in lock.held_by)
 
 

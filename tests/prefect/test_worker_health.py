@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Completed, Failed, Pending, Running, Suspended
 
 from blocks.worktree_policy import WorktreePolicy
+from deployments.automations import SILENCE
 from deployments.server_address import ServerAddress
 from flows.flow_names import LABEL_PREFIX
 from flows.flow_runs import NewRun, create_flow_run
@@ -22,6 +23,7 @@ from flows.implement_task import implement_task
 from flows.worker_health import Here, put_back, read_policy, read_workers
 from flows.worker_lock import worker_lock
 from flows.worker_states import labels_of, prefect_state, read_runs, remove_worker, tags_of, to_record
+from parallel_workers.decisions.health_of_workers import SILENCE_SECONDS
 from parallel_workers.health import BrokenRun, WorkerRun
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.spec import AgentProfile, TaskOrder, TaskSpec
@@ -109,6 +111,15 @@ async def test_a_run_that_cannot_be_read_is_told_and_stays_within_reach(
         assert run.id not in {each.id for each in await read_runs(client)}
 
 
+async def test_a_run_of_no_worker_is_only_told_as_such(prefect_server: ServerAddress) -> None:
+    run = await make_run(new_order(), Running(), labels={}, idempotency_key=None)
+    runs, broken = await read_workers(NOBODY)
+    assert str(run.id) not in {each.run_id for each in runs}
+    assert [each.worker for each in broken if each.run_id == str(run.id)] == [""]
+    async with get_client() as client:
+        await client.delete_flow_run(run.id)
+
+
 async def test_an_order_that_only_an_ended_run_needs_is_no_trouble(prefect_server: ServerAddress) -> None:
     _, broken = await look(await make_run(new_order(), Failed(), parameters={}))
     assert broken is None
@@ -172,6 +183,10 @@ async def test_a_deployed_run_without_a_heartbeat_is_scheduled_again(prefect_ser
         assert await put_back(str(run.id)) == ""
         assert (running_again[0], (await state_of(run))[0]) == ("SCHEDULED", "SCHEDULED")
         await client.delete_deployment(deployment)
+
+
+def test_doctor_gives_a_run_up_when_the_automation_does() -> None:
+    assert timedelta(seconds=SILENCE_SECONDS) == SILENCE
 
 
 async def test_the_policy_block_and_its_root(prefect_server: ServerAddress, tmp_path: Path) -> None:

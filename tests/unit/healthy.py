@@ -46,6 +46,7 @@ DATA = Place("data folder", Path("/data"), writable=True, free=9 * GIGA, total=1
 HEALTHY = HealthFacts(
     python="/venv/bin/python",
     git_version="git version 2.39.5",
+    git_needed="2.39",
     git_too_old=False,
     agents=(),
     server=SERVER,

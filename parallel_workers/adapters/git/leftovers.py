@@ -9,10 +9,11 @@ from pathlib import Path
 
 from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.layout import LinkedWorktree, linked_worktrees, read_head, read_ref
-from parallel_workers.adapters.git.lock_files import find_flock_holders, find_lock_files, look_at_locks
+from parallel_workers.adapters.git.lock_files import find_flock_holders, look_at_locks
 from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository
 from parallel_workers.adapters.git.repository import LOCK_FILE, GitPythonRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
+from parallel_workers.decisions.health_of_repository import is_stale
 from parallel_workers.health import OwnedBranch, RegisteredWorktree, RepositoryFacts, StrayFolder
 from parallel_workers.identity import BRANCH_PREFIX, WORKER_REF_PREFIX, worker_id, worker_ref
 
@@ -63,8 +64,9 @@ class Leftovers:
         return tuple(worker_id(self.git.identity, "worktree", task) for task in (name, name.upper()))
 
     def remove_lock(self, path: Path) -> bool:
-        """Remove a lock file of this repository; False when it is gone already, or none of its lock files."""
-        if path not in set(find_lock_files(self._opened.common_dir)):
+        """Remove a lock file of this repository that is still left over; False when it is gone, new, or held by now."""
+        now = {lock.path: lock for lock in look_at_locks(self._opened.path, self._opened.common_dir)}
+        if path not in now or not is_stale(now[path]):
             return False
         path.unlink(missing_ok=True)
         return True
