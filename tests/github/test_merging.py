@@ -110,3 +110,21 @@ def test_a_log_is_bounded_and_its_store_gets_no_credential(github: GitHubWorld) 
     assert "/api/" not in stored.target
     assert "authorization" not in {name.lower() for name in stored.headers}
     assert forge.fetch_check_log(Check("status", CheckState.RED), 500) == ""
+
+
+def test_a_repository_that_is_renamed_meanwhile_is_followed(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    one, two = (forge.ensure_pull_request(github.draft(name)) for name in ("one", "two"))
+    forge.close_pull_request(two.number)
+    forge.fetch_pull_requests(include_ended=True)
+    draft = github.draft("three")
+    github.server.rename(github.repository.state, "renamed")
+    github.repository.merge(one.number)
+    states = [pull.state.value for pull in forge.fetch_pull_requests(include_ended=True)]
+    assert states == ["merged", "closed"]
+    github.server.rename(github.repository.state, "again")
+    three = forge.ensure_pull_request(draft)
+    assert forge.place == "octo/again"
+    github.server.rename(github.repository.state, "and-again")
+    attempt = forge.merge_pull_request(three.number, MergeMethod.MERGE, three.head_sha)
+    assert attempt.outcome is MergeOutcome.MERGED
