@@ -18,6 +18,7 @@ from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
 from flows.forge_credentials import secret_values
+from flows.forge_pauses import ask_forge
 from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
@@ -199,7 +200,7 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         assignees=order.pull_request.assignees,
     )
     async with forge_writes(order, OPEN):
-        pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
+        pull_request = await ask_forge(order, WorkerState.WORKING, lambda: forge.ensure_pull_request(draft))
     engine = current_engine()
     engine.session(order).pull_request = pull_request
     engine.observer.pull_request(order.task.id, pull_request.number, pull_request.url)

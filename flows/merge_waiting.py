@@ -9,6 +9,7 @@ from typing import NamedTuple, assert_never
 from prefect import get_run_logger
 
 from flows.events import worker_event
+from flows.forge_pauses import ask_forge
 from flows.limits import COMMENT, ENABLE, MERGE, UPDATE, forge_writes
 from flows.local_engine import current_engine
 from flows.peers import read_peers
@@ -80,7 +81,8 @@ async def ask_person(order: TaskOrder, number: int, why: str) -> None:
     if memory.has_asked:
         return
     async with forge_writes(order, COMMENT):
-        await asyncio.to_thread(workplace_of(order).forge.ask_for_human, number, why)
+        forge = workplace_of(order).forge
+        await ask_forge(order, WorkerState.PR_OPEN, lambda: forge.ask_for_human(number, why))
     worker_event(order, "needs_human", why)
     session.memory = memory.with_asked()
     await write_down(session.memory)

@@ -101,10 +101,10 @@ class Product:
 RUN = ("run", "--json", "--poll-interval", "0.5")
 
 
-def finish(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a command's end; one that does not come to it is killed, and the test fails."""
+def finish(process: subprocess.Popen[str], seconds: float = _COMMAND_SECONDS) -> Ended:
+    """Wait for a command's end; one that does not come to it in time is killed, and the test fails."""
     try:
-        stdout, stderr = process.communicate(timeout=_COMMAND_SECONDS)
+        stdout, stderr = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         stdout, stderr = process.communicate()

@@ -11,10 +11,15 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead_seconds = 0.0
+        self._stands_at: float | None = None
 
     def seconds(self) -> float:
         """Seconds since the epoch."""
-        return time.time() + self._ahead_seconds
+        return (time.time() if self._stands_at is None else self._stands_at) + self._ahead_seconds
+
+    def stop(self) -> None:
+        """From now on only `advance` moves it."""
+        self._stands_at = time.time()
 
     def advance(self, seconds: float) -> None:
         """Make it later by so much."""

@@ -46,9 +46,12 @@ class Details:
         for one in wanted:
             if at_once:
                 one.due_at = min(one.due_at, now)
-        running = [one for one in wanted if one.needs_full(now)]
         floor = -OVERDRAFT if at_once else 0.0
+        # red goes before looking for more: else many with running checks leave nothing for it
+        self._ask_full([one for one in wanted if one.is_half_red], floor)
+        running = [one for one in wanted if one.needs_full(now)]
         self._ask_brief(self._due(wanted, now), floor)
+        self._ask_full([one for one in wanted if one.is_half_red], floor)
         full = [one for one in wanted if one in running or one.needs_full(now)]
         self._ask_full(full, floor if at_once else FULL_RESERVE)
 

@@ -17,7 +17,8 @@ Json = dict[str, Any]
 
 _RUNNING_ROLLUPS = {"PENDING", "EXPECTED"}
 _SAME_SECOND = 2.0
-_DETAILED_ROLLUPS = {"FAILURE", "ERROR", *_RUNNING_ROLLUPS}
+_RED_ROLLUPS = {"FAILURE", "ERROR"}
+_DETAILED_ROLLUPS = {*_RED_ROLLUPS, *_RUNNING_ROLLUPS}
 
 
 @dataclass
@@ -47,6 +48,12 @@ class Sighting:
     def is_mergeability_unknown(self) -> bool:
         """Open, and GitHub has not found out yet whether it can be merged."""
         return self.is_open and bool(self.brief) and self.brief["mergeable"] == "UNKNOWN"
+
+    @property
+    def is_half_red(self) -> bool:
+        """Its checks are red, and which ones only a full answer tells that was not given yet."""
+        is_red = self.is_open and bool(self.brief) and _rollup(self.brief) in _RED_ROLLUPS
+        return is_red and self.full_for != _key(self.brief)
 
     def needs_full(self, now: float) -> bool:
         """Whether the brief answer leaves something open that only a full one tells."""
