@@ -1,7 +1,7 @@
 # Everything a contributor runs. `make help` lists it. Needs git, make and Python 3.11 or newer with its venv module.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-programs lint bench lock schema empty-database clean install install-dev venv git
+.PHONY: help demo test test-programs topology lint bench lock schema empty-database clean install install-dev venv git
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
@@ -24,6 +24,14 @@ demo: install ## install, then carry out examples/demo/tasks.yml and show what c
 
 test: install-dev test-programs ## install with the development tools, then run the tests
 	$(PYTHON) -m pytest -n 2
+
+# PostgreSQL, Redis and nginx from Debian, started and stopped by the test itself; minutes, so not part of `make test`.
+TOPOLOGY_PACKAGES := postgresql redis-server nginx
+topology: install-dev ## two servers, two machines, PostgreSQL, Redis; 40 tasks while one of each is killed
+	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $(TOPOLOGY_PACKAGES) >/dev/null; }
+	$(PIP) install --quiet --no-deps --require-hashes --requirement deployments/scale-out.lock
+	PARALLEL_WORKERS_TOPOLOGY_TASKS=$${PARALLEL_WORKERS_TOPOLOGY_TASKS:-40} $(PYTHON) -m pytest -q -s tests/e2e/test_shown_topology.py
 
 lint: install-dev ## style, types and import contracts
 	$(PYTHON) -m ruff check .

@@ -57,15 +57,28 @@ def read_peak_resident(pid: int) -> int:
 
 
 def find_tree(roots: Iterable[int]) -> list[int]:
-    """The living processes among `roots` and everything below them."""
+    """The living processes among `roots` and everything below them, each address space once."""
     found: dict[int, None] = {}
     for root in roots:
         try:
             process = psutil.Process(root)
-            found |= dict.fromkeys([process.pid, *(child.pid for child in process.children(recursive=True))])
+            below = [child.pid for child in process.children(recursive=True) if not _is_about_to_exec(child)]
+            found |= dict.fromkeys([process.pid, *below])
         except psutil.Error:
             continue
     return list(found)
+
+
+def _is_about_to_exec(child: psutil.Process) -> bool:
+    """Whether it still is its parent's program: between vfork and exec, when it *uses* its parent's memory.
+
+    The kernel then tells the parent's whole memory for both (https://man7.org/linux/man-pages/man2/vfork.2.html).
+    """
+    try:
+        parent = child.parent()
+        return parent is not None and child.cmdline() == parent.cmdline()
+    except psutil.Error:
+        return True
 
 
 class PeakMemory:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,9 +11,10 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import FlowRunCreate
 from prefect.client.schemas.objects import FlowRun
-from prefect.filesystems import LocalFileSystem
 from prefect.results import aget_default_result_storage
 from prefect.states import Pending, to_state_create
+
+from flows.prefect_internals import unsaved_folder
 
 F = TypeVar("F", bound=Flow[..., Any])
 
@@ -64,8 +64,7 @@ async def for_this_process(flow: F) -> F:
     on the event loop. Parameters are values already, so they are not validated again.
     """
     storage = await aget_default_result_storage()
-    unsaved = isinstance(storage, LocalFileSystem) and storage._block_document_id is None
-    place: Any = Path(storage.basepath or "") if unsaved and isinstance(storage, LocalFileSystem) else storage
+    place: Any = unsaved_folder(storage) or storage
     here = flow.with_options(result_storage=place, validate_parameters=False)
     # The hooks are for runs of deployments, and each writes two lines to a run's log.
     here.on_completion_hooks, here.on_failure_hooks = [], []

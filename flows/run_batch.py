@@ -9,7 +9,6 @@ from typing import NamedTuple
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.context import AsyncClientContext
-from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.batch_deployed import BatchDeployed, cancel_workers
@@ -24,6 +23,7 @@ from flows.flow_names import PRODUCT_TAG, RUN_BATCH
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.local_engine import LocalEngine, current_engine, use_engine
 from flows.prefect_clients import prefect_client
+from flows.prefect_internals import run_in_this_process
 from flows.suspension import deployed_run, suspended_state
 from parallel_workers.errors import InvalidSpecError, ParallelWorkersError
 from parallel_workers.progress import BatchOutcome, ProgressObserver
@@ -79,9 +79,7 @@ async def _run_here(batch: BatchSpec, options: RunOptions) -> State[object]:
     async with prefect_client() as client:
         run = await create_flow_run(client, run_batch, new)
     flow = await for_this_process(run_batch)
-    state = await run_flow_async(flow, flow_run=run, parameters=parameters, return_type="state")
-    assert isinstance(state, State)  # noqa: S101 - what return_type="state" means
-    return state
+    return await run_in_this_process(flow, run, parameters)
 
 
 async def _stop_when(engine: LocalEngine, stop: asyncio.Event) -> None:

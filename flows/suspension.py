@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.context import FlowRunContext
+
+from flows.prefect_internals import resumable_until
 
 _GRACE = timedelta(days=1)
 """The run itself says better why it gave up; the server's own timeout is for when nobody wakes it any more."""
@@ -27,10 +29,8 @@ def deployed_run() -> FlowRun | None:
 
 def suspended_state(name: str, reason: str, timeout: float) -> State[object]:
     """The final state of a process whose run waits, for at most `timeout` seconds, to be woken."""
-    details = StateDetails(
-        pause_reschedule=deployed_run() is not None,
-        pause_timeout=datetime.now(UTC) + timedelta(seconds=timeout) + _GRACE,
-    )
+    until = datetime.now(UTC) + timedelta(seconds=timeout) + _GRACE
+    details = resumable_until(until, by_a_prefect_worker=deployed_run() is not None)
     return State(type=StateType.PAUSED, name=name, message=reason, state_details=details)
 
 

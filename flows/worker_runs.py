@@ -9,13 +9,13 @@ from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.flow_engine import run_flow_async
 from prefect.states import Pending, Scheduled
 
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.implement_task import implement_task
 from flows.local_engine import LocalEngine
 from flows.prefect_clients import prefect_client
+from flows.prefect_internals import run_in_this_process
 from flows.wiring import workplace_of
 from flows.worker_states import labels_of, tags_of, to_record, worker_state
 from flows.worker_turn import hold_turn
@@ -93,8 +93,7 @@ async def _run_to_end(engine: LocalEngine, order: TaskOrder, run: FlowRun) -> Ta
     session, begun = engine.session(order), time.monotonic()
     session.flow_run_id = run.id
     flow = await engine.prepared(implement_task, for_this_process)
-    state = await run_flow_async(flow, flow_run=run, parameters={"order": order}, return_type="state")
-    assert isinstance(state, State)  # noqa: S101 - what return_type="state" means
+    state = await run_in_this_process(flow, run, {"order": order})
     pull_request = session.pull_request
     return TaskOutcome(
         task_id=order.task.id,

@@ -80,13 +80,10 @@ def _show_pages_at(address: ServerAddress) -> None:
 
 def _point_client_to(api_url: str) -> None:
     """Give Prefect the address of a server that came up after Prefect was imported."""
-    import prefect.context
-    from prefect.settings.context import get_current_settings
+    from flows.prefect_internals import read_settings_again
 
     os.environ["PREFECT_API_URL"] = api_url
-    if get_current_settings().api.url != api_url:
-        # Prefect's own way to re-read the environment; it does the same after its plugins have run.
-        prefect.context.refresh_global_settings_context()
+    read_settings_again(api_url)
 
 
 async def _ensure_answering(api_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -66,3 +67,11 @@ def test_no_module_shadows_another(package: str) -> None:
     ours = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert ours - {"__init__", "__main__"}, "there is something to check"
     assert ours & taken == set()
+
+
+def test_what_is_used_of_prefects_internals_is_in_one_file() -> None:
+    internal = re.compile(r"prefect\.(flow_engine|task_engine|_internal|server)\b|\b_block_document|pause_reschedule=")
+    folders = ("flows", "blocks", "parallel_workers")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    using = {str(path.relative_to(ROOT)) for path in files if internal.search(path.read_text(encoding="utf-8"))}
+    assert using == {"flows/prefect_internals.py"}

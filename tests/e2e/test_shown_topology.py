@@ -18,7 +18,9 @@ from tests.conftest import Git
 from tests.e2e.product import wait_until, write_batch
 from tests.e2e.topology import Topology, missing_programs
 
-TASKS = int(os.environ.get("PARALLEL_WORKERS_TOPOLOGY_TASKS", "6"))
+# read while this file is imported: no test sees the environment that pytest was started in
+_ASKED_FOR = os.environ.get("PARALLEL_WORKERS_TOPOLOGY_TASKS")
+TASKS = int(_ASKED_FOR or "6")
 SLOTS = 3
 MAX_WORKERS = 4
 MACHINES = ("worker-1", "worker-2")
@@ -30,7 +32,7 @@ AGENT = """
 mine="{floor}/at-work/$(basename "$HOME").$PARALLEL_WORKERS_TASK_ID.$$"
 mkdir "$mine"
 echo "begin $PARALLEL_WORKERS_TASK_ID $(basename "$HOME") $(ls "{floor}/at-work" | wc -l)" >> "{floor}/log"
-sleep 2
+sleep 5
 echo "$PARALLEL_WORKERS_DESCRIPTION" > "$PARALLEL_WORKERS_TASK_ID.txt"
 echo "end $PARALLEL_WORKERS_TASK_ID $(basename "$HOME") 0" >> "{floor}/log"
 rmdir "$mine"
@@ -72,10 +74,10 @@ class Floor:
 @pytest.fixture
 def topology() -> Iterator[Topology]:
     """Everything up; afterwards no process of it may be left."""
-    if "PARALLEL_WORKERS_TOPOLOGY_TASKS" not in os.environ:
-        pytest.skip("takes minutes: set PARALLEL_WORKERS_TOPOLOGY_TASKS to the number of tasks (6, 40)")
+    if _ASKED_FOR is None:
+        pytest.skip("takes minutes: make topology")
     if missing := missing_programs():
-        pytest.skip(f"not on this machine: {', '.join(missing)} (as root, `make test` installs them)")
+        pytest.skip(f"not on this machine: {', '.join(missing)} (as root, `make topology` installs them)")
     topology = Topology()
     try:
         topology.start()
