@@ -11,6 +11,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 
+from blocks.forge import GitHubForge
 from blocks.worktree_policy import WorktreePolicy
 from deployments.automation_registration import find_notification_block, register_automation
 from deployments.automations import batch_failed, needs_human, zombie_resumed, zombie_run
@@ -27,7 +28,7 @@ LIMITS = (
 )
 """Global concurrency limits as they are made; the operator's from then on."""
 
-BLOCK_TYPES = (WorktreePolicy,)
+BLOCK_TYPES = (WorktreePolicy, GitHubForge)
 
 
 class SetUp(NamedTuple):

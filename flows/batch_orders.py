@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from prefect import get_run_logger
+
+from flows.forge_credentials import load_credentials
 from flows.local_engine import current_engine
 from flows.suspension import deployed_run
 from flows.wiring import open_workplace
@@ -37,7 +40,8 @@ async def prepare_orders(batch: BatchSpec, given: BatchParameters) -> tuple[Batc
 
     For workers that may run on other machines the worktree root stays as it is written, `~` and all, and a URL a URL.
     """
-    git = (await asyncio.to_thread(open_workplace, batch.repository)).git
+    await load_credentials()
+    git = (await asyncio.to_thread(open_workplace, batch.repository, batch.forge)).git
     base_sha = await asyncio.to_thread(git.fetch_base, batch.base_branch)
     text = await asyncio.to_thread(git.read_base_file, base_sha, SETTINGS_FILE)
     settings = parse_settings(text or "", f"{batch.base_branch}:{SETTINGS_FILE}")
@@ -48,6 +52,10 @@ async def prepare_orders(batch: BatchSpec, given: BatchParameters) -> tuple[Batc
         root = await asyncio.to_thread(lambda: root.expanduser().absolute())
     orders = resolve_orders(batch, settings, git, root, given.poll_seconds, block)
     orders = await asyncio.to_thread(fill_instructions, orders, partial(git.read_base_file, base_sha))
+    choice = (await asyncio.to_thread(open_workplace, batch.repository, orders[0].forge)).choice
+    current_engine().observer.told(choice.reason)
+    get_run_logger().info(choice.reason)
+    orders = tuple(order.model_copy(update={"forge": choice.kind}) for order in orders)
     if deployed_run() is not None:
         orders = tuple(order.model_copy(update={"repository": batch.repository}) for order in orders)
     return apply_settings(batch, settings), orders

@@ -21,6 +21,7 @@ from parallel_workers.adapters.agents.process_tree import end_tagged
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import WorkerRecord
+from parallel_workers.spec import ForgeKind
 
 TERMINATE_SECONDS = 30.0
 _ENDED = (WorkerState.MERGED, WorkerState.UNKNOWN)
@@ -72,7 +73,9 @@ async def _remove(record: WorkerRecord, *, force: bool) -> tuple[bool, str]:
 
 
 def _remove_worktree(record: WorkerRecord, force: bool) -> tuple[bool, str]:  # noqa: FBT001 - called by to_thread
-    git, worktree = open_workplace(record.repository).git, Path(record.worktree).expanduser()
+    # nothing is asked of a forge here, so any will do that needs no credentials
+    git = open_workplace(record.repository, ForgeKind.LOCAL).git
+    worktree = Path(record.worktree).expanduser()
     if worktree.resolve() not in {each.path.resolve() for each in git.list_worktrees()}:
         return False, "nothing to remove"
     try:

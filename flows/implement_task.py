@@ -17,6 +17,7 @@ from flows.artifacts import publish_pull_request, publish_report
 from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
+from flows.forge_credentials import secret_values
 from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
@@ -185,8 +186,8 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         head_sha = await push(order)
     draft = PullRequestDraft(
         worker=order.worker,
-        title=messages.pull_request_title(order.task),
-        body=messages.pull_request_body(order, done),
+        title=messages.pull_request_title(order.task, secret_values()),
+        body=messages.pull_request_body(order, done, secret_values()),
         head_branch=order.branch,
         head_sha=head_sha,
         base_branch=order.base_branch,

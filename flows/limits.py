@@ -105,7 +105,7 @@ async def forge_writes(order: TaskOrder, writes: int) -> AsyncIterator[None]:
     Raises:
         StoppedError: the worker was told to stop while it waited.
     """
-    if workplace_of(order).kind is ForgeKind.GITHUB:
+    if workplace_of(order).choice.kind is ForgeKind.GITHUB:
         wanted = await _wanted(WRITES_PER_MINUTE, WRITES_PER_HOUR)
 
         async def take() -> None:

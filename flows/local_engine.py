@@ -32,6 +32,9 @@ F = TypeVar("F", bound=Flow[..., Any])
 class SilentObserver:
     """A ProgressObserver for runs that nobody watches in this process."""
 
+    def told(self, text: str) -> None:
+        """Nobody is told."""
+
     def state_changed(self, task_id: str, state: WorkerState, reason: str) -> None:
         """Nobody is told."""
 

@@ -10,6 +10,7 @@ from prefect import get_run_logger
 from prefect.context import FlowRunContext, TaskRunContext
 
 from flows.flow_names import LABEL_PREFIX
+from flows.forge_credentials import secret_values
 from flows.local_engine import current_engine
 from flows.remembered import recall, write_down
 from flows.wiring import workplace_of
@@ -71,10 +72,7 @@ async def _start(order: TaskOrder, asked: Rework, joined: Joined, base_sha: str,
         check.key or check.name: await asyncio.to_thread(forge.fetch_check_log, check, MAX_LOG)
         for check in asked.checks
     }
-    told = [rework_prompt(asked, logs, joined.conflicts)]
-    if joined.conflicts and asked.kind is not ReworkKind.CONFLICT:
-        told.append(rework_prompt(Rework(ReworkKind.CONFLICT, "", ""), {}, joined.conflicts))
-    return WorkStart(base_sha, since, "\n\n".join(told), joined.conflicts)
+    return WorkStart(base_sha, since, rework_prompt(asked, logs, joined.conflicts, secret_values()), joined.conflicts)
 
 
 async def push(order: TaskOrder) -> str:

@@ -17,6 +17,7 @@ from prefect.exceptions import PrefectException
 
 from flows.batch_wakening import wake_batches
 from flows.flow_names import WATCH_PULL_REQUESTS
+from flows.forge_credentials import load_credentials
 from flows.local_engine import LocalEngine, use_engine
 from flows.moved_pull_requests import find_moved
 from flows.peers import order_of, peers_among, read_living
@@ -91,6 +92,7 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
         for run in await waiting_runs(project)
         if (order := order_of(run)) is not None and _is_ours_to_carry_on(run)
     }
+    await load_credentials()
     living = await read_living() if waiting else []
     moved: set[str] = set()
     for place in dict.fromkeys((order.repository, order.forge) for _, order in waiting.values()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
+from flows.forge_credentials import load_credentials
 from flows.local_engine import LocalEngine, current_engine
 from flows.worker_lock import hold_lock
 from parallel_workers.spec import TaskOrder
@@ -20,6 +21,7 @@ async def take_turn(order: TaskOrder) -> AsyncIterator[TaskOrder]:
     Raises:
         StoppedError: the worker was told to stop while another process on this machine was running it.
     """
+    await load_credentials()
     here = _on_this_machine(order)
     engine, log = current_engine(), get_run_logger()
     if order.worker in engine.held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from parallel_workers.remote_urls import redact_urls, without_credentials
@@ -105,6 +106,14 @@ class ForgeError(ParallelWorkersError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         self.transient = transient
         super().__init__(message)
+
+
+class ForgeBusyError(ForgeError):
+    """The forge is not asked before `until` (aware): its limit is used up, or it told us to pause."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        self.until = until
+        super().__init__(message, transient=True)
 
 
 class MergeConflictError(ForgeError):

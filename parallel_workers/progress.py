@@ -82,6 +82,10 @@ class BatchOutcome(NamedTuple):
 class ProgressObserver(Protocol):
     """Told of every change in this process while a batch runs; must return at once and never raise."""
 
+    def told(self, text: str) -> None:
+        """Something about the whole run, such as where its pull requests live."""
+        ...
+
     def state_changed(self, task_id: str, state: WorkerState, reason: str) -> None:
         """A worker entered a state (UNKNOWN when it ended in an error)."""
         ...

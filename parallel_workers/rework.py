@@ -33,11 +33,14 @@ _REVIEW = (
     "Reviewers looked at your pull request. Answer each remark with a change; where a remark is mistaken, leave the "
     "code and say why in the commit message."
 )
-_CONFLICT = (
-    "Your branch is in conflict with its base. The base is being merged into your branch in the worktree right now, "
-    "and files hold conflict markers. Settle each so that both what the base changed and what you did is kept; then "
-    "`git add` the files and conclude the merge with `git commit --no-edit`. That is the one merge you may make; do "
-    "not abort it, rebase or reset."
+_BASE_CONFLICT = "Your branch is in conflict with its base, which is being merged into it in the worktree right now."
+_BRANCH_CONFLICT = (
+    "Somebody pushed to your branch; that is being merged into your work in the worktree right now. Begin with it."
+)
+_SETTLE = (
+    "Files hold conflict markers. Settle each so that both what they changed and what you did is kept; then `git add` "
+    "the files and conclude the merge with `git commit --no-edit`. That is the one merge you may make; do not abort "
+    "it, rebase or reset."
 )
 
 
@@ -54,7 +57,8 @@ def rework_prompt(
     """The feedback for the agent, for `prompts.render_prompt`; some 30,000 characters, of hostile text 100,000 at most.
 
     `logs` are the ends of what red checks said, by the check's key, or by its name. `conflicts` are the files that git
-    left with conflict markers. Words of others are redacted, cut, and fenced as what they are: not to be obeyed.
+    left with conflict markers: of the base, or, when the matter is another, of what somebody pushed to the branch.
+    Words of others are redacted, cut, and fenced as what they are: not to be obeyed.
     """
     match rework.kind:
         case ReworkKind.CHECKS:
@@ -64,10 +68,12 @@ def rework_prompt(
             said = [_remark_said(remark, secrets) for remark in rework.remarks]
             parts = [_REVIEW, _UNTRUSTED, *_within(said, _MAX_REMARK, _MAX_ALL_REMARKS)]
         case ReworkKind.CONFLICT:
-            parts = [_CONFLICT, _conflicting(conflicts)]
+            return "\n\n".join((_BASE_CONFLICT, _SETTLE, _conflicting(conflicts)))
         case _:
             assert_never(rework.kind)
-    return "\n\n".join(part for part in parts if part)
+    if conflicts:
+        parts = [_BRANCH_CONFLICT, _SETTLE, _conflicting(conflicts), *parts]
+    return "\n\n".join(parts)
 
 
 def _check_said(check: Check, logs: Mapping[str, str], secrets: Collection[str]) -> _Said:
@@ -85,7 +91,7 @@ def _remark_said(remark: Remark, secrets: Collection[str]) -> _Said:
 
 
 def _within(said: Sequence[_Said], limit: int, all_limit: int) -> list[str]:
-    """Each with as much of its text as there is room for; what has none is at least named, and then counted."""
+    """Each with as much of the end of its text as there is room for; those there is no room for are counted."""
     room = max(min(limit, all_limit // max(len(said), 1)), limit // 10)
     shown = said[: max(all_limit // room, 1)]
     parts = [f"{one.title}\n\n{fenced(_end_of(one.text, room))}" for one in shown]

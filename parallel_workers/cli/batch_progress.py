@@ -55,6 +55,7 @@ class BatchProgress:
         """`tasks` are (task id, agent) in spec order."""
         self._clock = clock
         self._rows = {task_id: TaskRow(task_id, agent) for task_id, agent in tasks}
+        self.note = ""
         self.changes = 0
         """Grows with every change, so that whoever draws can see that there is nothing new."""
 
@@ -62,6 +63,11 @@ class BatchProgress:
     def rows(self) -> tuple[TaskRow, ...]:
         """All tasks in spec order."""
         return tuple(self._rows.values())
+
+    def told(self, text: str) -> None:
+        """Something about the whole run; the last one counts."""
+        self.note = text
+        self.changes += 1
 
     def state_changed(self, task_id: str, state: WorkerState, reason: str) -> None:
         """A worker entered a state."""

@@ -42,7 +42,8 @@ def render(progress: BatchProgress, width: int, height: int, now: float) -> Rend
         table.add_column("Last line", no_wrap=True, ratio=1)
     for row in shown:
         table.add_row(*_cells(row, width, now, with_agent=with_agent, with_output=with_output))
-    return Group(table, Text(_sum_up(rows, hidden), style="dim", no_wrap=True, overflow="ellipsis"))
+    summary = _sum_up(rows, hidden) + (f"; {progress.note}" if progress.note else "")
+    return Group(table, Text(one_line(summary), style="dim", no_wrap=True, overflow="ellipsis"))
 
 
 def _cells(row: TaskRow, width: int, now: float, *, with_agent: bool, with_output: bool) -> list[Text]:

@@ -27,6 +27,10 @@ class PlainProgress:
     def _tell(self, task_id: str, what: str) -> None:
         self._say(one_line(f"{self._clock()} {task_id} {what}", _LONGEST_LINE))
 
+    def told(self, text: str) -> None:
+        """Something about the whole run."""
+        self._say(one_line(text, _LONGEST_LINE))
+
     def state_changed(self, task_id: str, state: WorkerState, reason: str) -> None:
         """A worker entered a state."""
         self._tell(task_id, f"{state} {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,30 @@ def _print_problems(problems: tuple[Problem, ...], *, as_json: bool) -> None:
 def _print_plan(spec: Path, batch: BatchSpec) -> None:
     count = len(batch.tasks)
     say(f"OK: {spec}: {count} task{'s' if count > 1 else ''}, {batch.max_workers} at once, merge: {batch.merge}")
+    say(_describe_forge(batch))
     ordered = plan_order(batch)
     rows = (
         (str(wave), task.id, task.agent, str(task.priority), ", ".join(task.dependencies), task.description)
         for wave, task in ordered
     )
     print_table(("Wave", "Task", "Agent", "Priority", "After", "Description"), rows, "")
+
+
+def _describe_forge(batch: BatchSpec) -> str:
+    """Where pull requests would live if the batch ran with this environment, and why. Nothing is contacted."""
+    from parallel_workers.adapters.git.clones import is_url
+    from parallel_workers.adapters.git.repository import open_repository
+    from parallel_workers.adapters.github.choosing import choose_forge
+    from parallel_workers.adapters.github.credentials import GivenValues, find_credentials
+    from parallel_workers.errors import ParallelWorkersError
+
+    place = batch.repository
+    try:
+        remote = place if is_url(place) else open_repository(place).effective_remote_url
+        credentials = find_credentials(GivenValues(), os.environ)
+        return choose_forge(batch.forge, remote, credentials, os.environ).reason
+    except ParallelWorkersError as error:
+        return str(error)
 
 
 def plan_order(batch: BatchSpec) -> list[tuple[int, TaskSpec]]:

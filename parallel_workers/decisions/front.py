@@ -13,8 +13,9 @@ def decide_front(snapshots: Iterable[PullRequestSnapshot]) -> Mapping[str, int]:
 
     Give it the open pull requests that the product merges (policy `auto`), not those a person merges. It is the lowest
     number of those that may be merged once they are up to date and their checks are green; one with open remarks comes
-    after those without. Every merge makes the others stale: to update all of them each time would cost branch updates,
-    and runs of CI, by the square of their number.
+    after those without. One that the forge refuses keeps its turn: after a push it does so until CI has begun, and the
+    rules of a base refuse the others as well. Every merge makes the others stale: to update all of them each time would
+    cost branch updates, and runs of CI, by the square of their number.
     """
     front: dict[str, int] = {}
     for snapshot in sorted(snapshots, key=_turn):
@@ -34,7 +35,6 @@ def _may_be_front(snapshot: PullRequestSnapshot) -> bool:
         or NEEDS_HUMAN_LABEL in pull_request.labels
         or snapshot.is_draft
         or snapshot.is_queued
-        or snapshot.blocked_by
         or snapshot.review in (ReviewState.REQUIRED, ReviewState.CHANGES_REQUESTED)
         or any(check.state is CheckState.RED for check in snapshot.checks)
     )

@@ -18,6 +18,10 @@ class Recorder:
         self.pull_requests: dict[str, tuple[int, str]] = {}
         self.outcomes: list[TaskOutcome] = []
 
+    def told(self, text: str) -> None:
+        """Keep it as a reason that belongs to no task."""
+        self.reasons.append(text)
+
     def state_changed(self, task_id: str, state: WorkerState, reason: str) -> None:
         """Keep the state unless the task is in it already."""
         self.reasons.append(reason)

@@ -28,6 +28,7 @@ def test_it_is_the_lowest_numbers_turn_for_each_base() -> None:
         READY._replace(mergeable=Mergeable.UNKNOWN),
         READY._replace(checks=(PENDING,)),
         READY._replace(is_awaiting_checks=True),
+        READY._replace(blocked_by="a required check has not reported"),
         READY._replace(is_auto_merging=True),
     ],
 )
@@ -43,7 +44,6 @@ def test_what_being_brought_up_to_date_brings_with_it_ends_no_turn(snapshot: Pul
         READY._replace(pull_request=OPEN._replace(labels=(NEEDS_HUMAN_LABEL,))),
         READY._replace(is_draft=True),
         READY._replace(is_queued=True),
-        READY._replace(blocked_by="its branch is locked"),
         READY._replace(review=ReviewState.REQUIRED),
         READY._replace(review=ReviewState.CHANGES_REQUESTED),
         READY._replace(checks=(RED,)),

@@ -59,6 +59,13 @@ def test_a_conflict_names_the_files_and_how_to_conclude_the_merge() -> None:
     assert "- and 100 more: see `git status`" in rework_prompt(CONFLICT, {}, [f"f{n}" for n in range(300)])
 
 
+def test_what_somebody_pushed_to_the_branch_is_settled_first() -> None:
+    said = rework_prompt(review(REMARK), {}, ["src/a.py"])
+    assert said.startswith("Somebody pushed to your branch;")
+    assert said.index("- `src/a.py`") < said.index("Reviewers looked at") < said.index("rename this")
+    assert "in conflict with its base" not in said
+
+
 def test_of_a_long_log_the_end_is_kept_from_the_beginning_of_a_line() -> None:
     log = "".join(f"line {number}\n" for number in range(5000)) + "FAILED at last"
     said = rework_prompt(checks(RED), {"run-1": log})

@@ -72,12 +72,12 @@ def _remote_base(opened: OpenedRepository, lock: RepositoryLock, remote: Remote,
 
 def _fetch(opened: OpenedRepository, lock: RepositoryLock, arguments: tuple[str, ...]) -> GitOutput:
     """At first without the lock, so that nobody waits for the network; after a lost race with it."""
-    output = opened.ask(*arguments)
+    output = opened.ask_remote(*arguments)
     for _ in range(_FETCH_ATTEMPTS - 1):
         if output.code == 0 or not any(race in output.stderr for race in _FETCH_RACES):
             break
         with lock.hold() as descriptor:
-            output = opened.ask(*arguments, inherited_fds=(descriptor,))
+            output = opened.ask_remote(*arguments, inherited_fds=(descriptor,))
     return output
 
 
@@ -90,7 +90,7 @@ def _as_remote_error(output: GitOutput) -> GitOutput:
 
 
 def _missing_on_remote(opened: OpenedRepository, remote: Remote, base_branch: str) -> str:
-    listed = opened.git("ls-remote", "--heads", remote.url)
+    listed = opened.git_remote("ls-remote", "--heads", remote.url)
     names = [line.partition("\trefs/heads/")[2] for line in listed.splitlines()]
     if not names:
         return f"{remote.name} has no branches at all yet; push the base: git push {remote.name} {base_branch}"

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
-from parallel_workers.adapters.git.command import ask_git
+from parallel_workers.adapters.git.askpass import GitCredential, answering
+from parallel_workers.adapters.git.command import GitOptions, ask_git
 from parallel_workers.errors import GitCommandError, UsageError
 from parallel_workers.identity import slugify
 from parallel_workers.remote_urls import without_credentials
@@ -36,8 +37,10 @@ def clone_path(url: str, folder: Path) -> Path:
     return folder / f"{slugify(name) or 'repository'}-{digest}"
 
 
-def ensure_clone(url: str, folder: Path) -> Path:
+def ensure_clone(url: str, folder: Path, credential: GitCredential | None = None) -> Path:
     """The clone of `url` below `folder`, made if it is not there; fetching into it is left to whoever uses it.
+
+    With a `credential` git is given it for this one command, if the URL leads to its server.
 
     Whole or not there at all, also when many ask at once or a clone is killed half-way.
 
@@ -54,7 +57,7 @@ def ensure_clone(url: str, folder: Path) -> Path:
         if not target.is_dir():
             draft = folder / f"{target.name}.partial"
             shutil.rmtree(draft, ignore_errors=True)
-            _clone(url, draft)
+            _clone(url, draft, credential)
             draft.rename(target)
     return target
 
@@ -68,9 +71,12 @@ def _refuse_credentials(url: str) -> None:
         )
 
 
-def _clone(url: str, draft: Path) -> None:
+def _clone(url: str, draft: Path, credential: GitCredential | None) -> None:
     # the remote's name is ours to choose: the user's clone.defaultRemoteName may be another
-    ended = ask_git(draft.parent, "clone", "--quiet", "--origin", "origin", "--", url, str(draft))
+    arguments = ("clone", "--quiet", "--origin", "origin", "--", url, str(draft))
+    with answering(credential) as answer:
+        options = GitOptions(answer.environment, answer.config, inherited_fds=answer.inherited_fds)
+        ended = ask_git(draft.parent, *arguments, options=options)
     if ended.code != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise GitCommandError(("clone", without_credentials(url)), ended.code, ended.stdout, ended.stderr)

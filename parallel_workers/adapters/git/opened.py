@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from parallel_workers.adapters.git.askpass import GitCredential, answering
 from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git, checked
 from parallel_workers.adapters.git.hardened import ConfigPairs, hardened_environment
 from parallel_workers.adapters.git.layout import LinkedWorktree, find_linked, read_head
@@ -45,6 +46,8 @@ class OpenedRepository:
     remote: Remote | None
     identity_config: ConfigPairs
     trusted_config: TrustedConfig
+    credential: GitCredential | None = None
+    """What git is given for the remote, for one command at a time; without one git asks the user's own helpers."""
     # config for a remote name nobody can have planted settings for
     pinned_remote: str = field(default_factory=lambda: f"parallel-workers-{secrets.token_hex(8)}")
 
@@ -75,6 +78,23 @@ class OpenedRepository:
         environment = {"GIT_DIR": str(self.common_dir)}
         options = GitOptions(environment, self.config, stdin, inherited_fds)
         return ask_git(self.path, *arguments, options=options)
+
+    def ask_remote(self, *arguments: str, inherited_fds: tuple[int, ...] = ()) -> GitOutput:
+        """As `ask`, for a command that talks to the remote: with the credential for it, if there is one.
+
+        Raises:
+            ForgeError: no credential is to be had at the moment.
+        """
+        self.trusted_config.ensure_unchanged()
+        with answering(self.credential) as answer:
+            environment = {"GIT_DIR": str(self.common_dir), **answer.environment}
+            config = (*self.config, *answer.config)
+            options = GitOptions(environment, config, None, (*inherited_fds, *answer.inherited_fds))
+            return ask_git(self.path, *arguments, options=options)
+
+    def git_remote(self, *arguments: str) -> str:
+        """As `ask_remote`; stdout without its last newline. Raises GitCommandError."""
+        return checked(self.ask_remote(*arguments), arguments)
 
     def ask_in(
         self,

@@ -62,7 +62,7 @@ def _push(opened: OpenedRepository, sha: str, branch: str, expected: str | None)
     """One push through our own remote name; an empty `sha` deletes, `expected` None means: must not exist."""
     ref = branch_ref(branch)
     lease = f"--force-with-lease={ref}:{expected or ''}"
-    return opened.ask("push", "--porcelain", "--no-verify", lease, opened.pinned_remote, f"{sha}:{ref}")
+    return opened.ask_remote("push", "--porcelain", "--no-verify", lease, opened.pinned_remote, f"{sha}:{ref}")
 
 
 def _lease_failed(output: GitOutput) -> bool:
@@ -70,7 +70,7 @@ def _lease_failed(output: GitOutput) -> bool:
 
 
 def _fetch_sha(opened: OpenedRepository, remote: Remote, branch: str) -> str | None:
-    listed = opened.git("ls-remote", remote.url, branch_ref(branch))
+    listed = opened.git_remote("ls-remote", remote.url, branch_ref(branch))
     return listed.partition("\t")[0] or None
 
 

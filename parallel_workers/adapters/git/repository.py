@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from parallel_workers.adapters.git import bases, commits, listing, remotes, removal, reworking, worktrees
+from parallel_workers.adapters.git.askpass import GitCredential
 from parallel_workers.adapters.git.discovery import discover
+from parallel_workers.adapters.git.effective_urls import effective_url
 from parallel_workers.adapters.git.layout import linked_worktrees
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
@@ -50,6 +53,19 @@ class GitPythonRepository:
     def remote_url(self) -> str | None:
         """The URL of the remote as it was when the repository was opened; may hold credentials."""
         return None if self._opened.remote is None else self._opened.remote.url
+
+    @property
+    def effective_remote_url(self) -> str | None:
+        """Where git goes for `remote_url`: what `insteadOf` of the user makes of it. One process, no network."""
+        url = self.remote_url
+        return None if url is None else effective_url(self._opened, url)
+
+    def with_credential(self, credential: GitCredential | None) -> GitPythonRepository:
+        """The same repository, whose fetches and pushes carry a credential, each for its one command.
+
+        To be called before any other use, as in `open_repository(path).with_credential(forge.git_credential)`.
+        """
+        return GitPythonRepository(replace(self._opened, credential=credential), self._lock)
 
     @property
     def remote_name(self) -> str | None:

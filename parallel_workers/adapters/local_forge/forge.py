@@ -177,7 +177,8 @@ class LocalForge:
                 raise MissingCommitError(self.place, [draft.head_sha]) from error
             raise
         record = draft_record(draft, former, base if changes else "", self._ledger.now())
-        if former and changes and not find_missing(self._host, draft.head_sha, [base]):
+        moved = number is not None and look.refs.pulls[number].head != draft.head_sha
+        if former and changes and moved and not find_missing(self._host, draft.head_sha, [base]):
             record = record._replace(base_sha=base)
         chosen = number if number is not None else max(look.refs.pulls, default=0) + 1
         change = PullChange(chosen, record, draft.head_sha, look.refs.pulls.get(chosen))
@@ -197,18 +198,17 @@ class LocalForge:
         return self._ledger.read()
 
     def _merge(self, number: int, method: MergeMethod, head_sha: str | None) -> MergeAttempt:
-        before = self._ledger.read()
-        recorded = head_sha or (before.refs.pulls[number].head if _record(before, number) else "")
-        _record(before, number)
-        look = before
-        if before.refs.branches.get(before.records[number].head_branch, recorded) != recorded:
+        look = self._ledger.read()
+        branch, recorded = _record(look, number).head_branch, look.refs.pulls[number].head
+        judged = head_sha or recorded
+        if look.refs.branches.get(branch, recorded) != recorded:
             look = self._look_at((number,))
         record, refs = look.records[number], look.refs.pulls[number]
         pull_request = self._answer(look, number)
         if record.state is not PullRequestState.OPEN:
             return MergeAttempt(_ENDED[record.state], record.reason or f"it is {record.state.value}", pull_request)
-        if refs.head != recorded:
-            reason = f"{record.head_branch} moved from {recorded[:12]} to {refs.head[:12]} since it was looked at"
+        if refs.head != judged:
+            reason = f"{record.head_branch} moved from {judged[:12]} to {refs.head[:12]} since it was looked at"
             return MergeAttempt(MergeOutcome.WAIT, reason, pull_request)
         base = self._base(look, record.base_branch)
         self._store.bring([base, refs.head])

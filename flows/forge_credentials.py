@@ -1,0 +1,42 @@
+"""The host's credentials for forges: from the block on the Prefect server, else from the environment of this process.
+
+They stay in this process. They are in no parameter, label, log or artifact, and in no environment that agents get.
+"""
+
+from __future__ import annotations
+
+import os
+
+from blocks.forge import GitHubForge
+from flows.asked_once import AskedOnce
+from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
+
+_block: GitHubForge | None = None
+_loading: AskedOnce[GitHubForge] = AskedOnce()
+
+
+async def load_credentials() -> None:
+    """Read the block, once per process and server; to be awaited before a forge is opened. Without it, the environment.
+
+    Raises:
+        UsageError: what is saved does not fit.
+    """
+    global _block  # noqa: PLW0603 - one per process, as the workplaces that are opened with it
+    _block = await _loading.get(os.environ.get("PREFECT_API_URL"), GitHubForge.load_or_default)
+
+
+def github_credentials() -> GitHubCredentials | None:
+    """The credentials for GitHub; None when there are none.
+
+    Raises:
+        UsageError: an address is not usable, or only half of an App is given.
+    """
+    if _block is not None:
+        return _block.to_credentials()
+    return find_credentials(GivenValues(), os.environ)
+
+
+def secret_values() -> tuple[str, ...]:
+    """Values that nothing may show which leaves this process."""
+    credentials = github_credentials()
+    return (credentials.token.get_secret_value(),) if credentials is not None and credentials.token is not None else ()

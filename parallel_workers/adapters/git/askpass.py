@@ -1,0 +1,95 @@
+"""A credential for one git command: git asks our tiny program, which reads the secret from a pipe of that process.
+
+So it is in no URL, no argument list, no environment and no file. The program answers for one server only: git asks
+for another after a redirect, or when a submodule or `insteadOf` leads elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from parallel_workers.adapters.git.hardened import ConfigPairs
+
+USER = "x-access-token"
+"""What GitHub takes as user beside any kind of token."""
+
+_PROGRAM = Path(__file__).with_name("askpass.sh")
+_PIPE_HOLDS = 4096
+_COPIES_MOST = 8
+"""git asks once for each connection that it opens, and each question takes one copy out of the pipe."""
+
+
+class GitCredential(Protocol):
+    """A password for one server. Read anew for each command: some live for an hour only."""
+
+    @property
+    def server_url(self) -> str:
+        """`https://host[:port]`: it is given to this server and to no other."""
+        ...
+
+    def fetch_secret(self) -> str:
+        """The password of the moment. Raises ForgeError when none is to be had."""
+        ...
+
+
+class Answering(NamedTuple):
+    """What one git command needs to be answered: no value in it is secret."""
+
+    environment: dict[str, str]
+    config: ConfigPairs
+    inherited_fds: tuple[int, ...]
+
+
+@contextmanager
+def answering(credential: GitCredential | None) -> Iterator[Answering]:
+    """Within: a git command started with this is given the credential when its server asks for one.
+
+    Raises:
+        ForgeError: no credential is to be had.
+    """
+    if credential is None:
+        yield Answering({}, (), ())
+        return
+    secret = credential.fetch_secret().encode()
+    read_end, write_end = os.pipe()
+    try:
+        copies = max(1, min(_COPIES_MOST, _PIPE_HOLDS // (len(secret) + 1)))
+        os.write(write_end, (secret + b"\n") * copies)
+        os.close(write_end)
+        with _executable() as program:
+            environment = {
+                "GIT_ASKPASS": str(program),
+                "PARALLEL_WORKERS_ASKPASS_FD": str(read_end),
+                "PARALLEL_WORKERS_ASKPASS_SERVER": _server(credential.server_url),
+                "PARALLEL_WORKERS_ASKPASS_USER": USER,
+            }
+            # an empty helper drops all that are configured: they would be asked first, and told to remember ours
+            yield Answering(environment, (("credential.helper", ""), ("credential.useHttpPath", "false")), (read_end,))
+    finally:
+        os.close(read_end)
+
+
+@contextmanager
+def _executable() -> Iterator[Path]:
+    """The program; as a copy where the installation lost the bit that lets it run."""
+    if os.access(_PROGRAM, os.X_OK):
+        yield _PROGRAM
+        return
+    with tempfile.TemporaryDirectory(prefix="parallel-workers-askpass-") as folder:
+        copy = Path(folder) / _PROGRAM.name
+        shutil.copyfile(_PROGRAM, copy)
+        copy.chmod(0o700)
+        yield copy
+
+
+def _server(url: str) -> str:
+    """`https://host[:port]` as git writes it in its question."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,0 +1,94 @@
+"""What a pull request gets beside title and body: labels, milestone, assignees, reviewers. One write for each side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loguru import logger
+
+from parallel_workers.adapters.github.answers import RefusedError
+from parallel_workers.adapters.github.api import Json, RepositoryApi
+from parallel_workers.adapters.github.labels import Labels, written_label
+from parallel_workers.adapters.github.pulls import label_names, with_issue
+from parallel_workers.pull_requests import PullRequestDraft
+
+_LABELS_MAX = 100
+
+
+class Dresser:
+    """Adds what is missing and takes nothing away: people label and assign too."""
+
+    def __init__(self, api: RepositoryApi, labels: Labels) -> None:
+        self._api = api
+        self._labels = labels
+
+    def dress(self, pull: Json, draft: PullRequestDraft) -> Json:
+        """The pull request with all that the draft asks for, as far as GitHub lets it; the rest is a warning."""
+        is_new = pull["created_at"] == pull["updated_at"]
+        changes = self._missing(pull, draft)
+        if changes:
+            what = f"label pull request #{pull['number']}"
+            pull = with_issue(pull, self._api.change(what, f"/issues/{pull['number']}", changes))
+            self._warn_of_assignees(pull, draft)
+        missing = self._unasked(pull, draft)
+        if missing and not is_new:
+            # a submitted review removes the request, and asking again would nag
+            reviewed = self._reviewers(pull)
+            missing = [name for name in missing if name.lower() not in reviewed]
+        return self._ask(pull, missing) if missing else pull
+
+    def _missing(self, pull: Json, draft: PullRequestDraft) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        there = label_names(pull)
+        lower = {name.lower() for name in there}
+        wanted = dict.fromkeys(name for name in map(written_label, draft.labels) if name)
+        new = [name for name in wanted if name.lower() not in lower][: _LABELS_MAX - len(there)]
+        for name in new:
+            self._labels.ensure_label(name)
+        if new:
+            changes["labels"] = [*there, *new]
+        if draft.milestone and not pull.get("milestone"):
+            number = self._labels.find_milestone(draft.milestone, creates=draft.creates_milestone)
+            if number is not None:
+                changes["milestone"] = number
+        assigned = [one["login"] for one in pull.get("assignees") or ()]
+        absent = [name for name in draft.assignees if name.lower() not in {one.lower() for one in assigned}]
+        if absent:
+            changes["assignees"] = [*assigned, *absent]
+        return changes
+
+    def _warn_of_assignees(self, pull: Json, draft: PullRequestDraft) -> None:
+        assigned = {one["login"].lower() for one in pull.get("assignees") or ()}
+        left_out = [name for name in draft.assignees if name.lower() not in assigned]
+        if left_out:
+            logger.warning("GitHub does not assign {} to #{}: no access", ", ".join(left_out), pull["number"])
+
+    def _unasked(self, pull: Json, draft: PullRequestDraft) -> list[str]:
+        author = ((pull.get("user") or {}).get("login") or "").lower()
+        asked = {one["login"].lower() for one in pull.get("requested_reviewers") or ()}
+        asked |= {one["slug"].lower() for one in pull.get("requested_teams") or ()}
+        return [name for name in draft.reviewers if name.rpartition("/")[2].lower() not in asked | {author}]
+
+    def _ask(self, pull: Json, names: list[str]) -> Json:
+        """One request for all; GitHub fails it for one bad name, so then each is asked alone."""
+        what = f"request reviews of pull request #{pull['number']}"
+        users = [name for name in names if "/" not in name]
+        teams = [name.rpartition("/")[2] for name in names if "/" in name]
+        body = {key: value for key, value in (("reviewers", users), ("team_reviewers", teams)) if value}
+        try:
+            answer: Json = self._api.change(what, f"/pulls/{pull['number']}/requested_reviewers", body, verb="POST")
+        except RefusedError as error:
+            if error.answer.status not in {403, 404, 422}:
+                raise
+            if len(names) == 1:
+                logger.warning("{}: {} is left out: {}", what, names[0], error.answer.message)
+                return pull
+            for name in names:
+                pull = self._ask(pull, [name])
+            return pull
+        return {**pull, **{key: answer[key] for key in ("requested_reviewers", "requested_teams", "updated_at")}}
+
+    def _reviewers(self, pull: Json) -> set[str]:
+        what, path = f"look at the reviews of pull request #{pull['number']}", f"/pulls/{pull['number']}/reviews"
+        users = (review["user"] for page in self._api.pages(what, path) for review in page)
+        return {user["login"].lower() for user in users if user}

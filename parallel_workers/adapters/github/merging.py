@@ -1,0 +1,168 @@
+"""Merging, auto-merge, bringing a branch up to date, closing. What GitHub's answer leaves open is read again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from parallel_workers.adapters.github.answers import Answer, RefusedError, UnknownOutcomeError
+from parallel_workers.adapters.github.api import RepositoryApi
+from parallel_workers.adapters.github.bodies import closed_body
+from parallel_workers.adapters.github.queries import ENABLE_AUTO_MERGE
+from parallel_workers.adapters.github.retries import LOOK_PAUSES_SECONDS
+from parallel_workers.adapters.github.watching import Watcher
+from parallel_workers.pull_requests import MergeAttempt, MergeOutcome, PullRequest, PullRequestState
+from parallel_workers.spec import MergeMethod
+
+Json = dict[str, Any]
+FindConflicts = Callable[[PullRequest], tuple[str, ...]]
+
+_BASE_MOVED_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
+_READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
+_ENDED = {PullRequestState.MERGED: MergeOutcome.MERGED, PullRequestState.CLOSED: MergeOutcome.CLOSED}
+_BASE_MOVED = "base branch was modified"
+_CONFLICT_WORDS = ("not mergeable", "merge conflict", "can't be rebased", "cannot be rebased")
+
+
+class Merger:
+    """Changes what pull requests are; every method may be called twice."""
+
+    def __init__(self, api: RepositoryApi, watcher: Watcher, find_conflicts: FindConflicts) -> None:
+        self._api = api
+        self._watcher = watcher
+        self._find_conflicts = find_conflicts
+
+    def merge(self, number: int, method: MergeMethod, head_sha: str | None) -> MergeAttempt:
+        """See ports.Forge. Without `head_sha` the head that was seen last is merged."""
+        seen = self._watcher.seen_head(number)
+        before = self._watcher.fetch(number)
+        if before.state is not PullRequestState.OPEN:
+            return _ended(before)
+        meant = head_sha or seen or before.head_sha
+        if before.head_sha != meant:
+            return _head_moved(before, meant)
+        body = {"sha": meant, "merge_method": method.value, **_texts(before, method)}
+        for pause in (*_BASE_MOVED_PAUSES_SECONDS, None):
+            answer = self._put_merge(number, body)
+            if answer is not None and answer.is_good:
+                return self._merged(number, answer)
+            # a merge that was done and whose answer was lost is refused the second time
+            now = self._watcher.fetch(number)
+            if now.state is not PullRequestState.OPEN:
+                return _ended(now)
+            if answer is not None and not answer.names(_BASE_MOVED):
+                return self._refused(now, meant, answer)
+            self._api.timing.sleep(pause or 0.0)
+        return MergeAttempt(MergeOutcome.WAIT, f"{now.base_branch} is moving too fast to merge into it", now)
+
+    def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:
+        """See ports.Forge. The answer is GitHub's reason; in clean status it is to be merged at once."""
+        wish = {
+            "pullRequestId": self._watcher.node_id(number),
+            "mergeMethod": method.name,
+            "expectedHeadOid": head_sha,
+        }
+        what = f"have GitHub merge pull request #{number}"
+        answer = self._api.mutate(what, ENABLE_AUTO_MERGE, {"input": wish})
+        self._watcher.look_again(number)
+        return "; ".join(answer.errors)
+
+    def update_branch(self, number: int, head_sha: str) -> str:
+        """See ports.Forge. PyGithub's own turns a 403 and a 422 into the same False."""
+        what = f"bring the branch of pull request #{number} up to date"
+        path = f"/pulls/{number}/update-branch"
+        try:
+            answer = self._api.put(what, path, {"expected_head_sha": head_sha})
+        except UnknownOutcomeError:
+            # done or not: a second one would be refused for the head it moved
+            answer = None
+        for pause in _READ_PAUSES_SECONDS:
+            if answer is not None and not answer.is_good:
+                break
+            self._api.timing.sleep(pause)
+            if self._watcher.fetch(number).head_sha != head_sha:
+                return ""
+        if answer is None:
+            return "GitHub's answer was lost and the branch has not moved"
+        self._watcher.look_again(number)
+        return "" if answer.is_good else self._why_not_updated(what, number, answer, head_sha)
+
+    def close(self, number: int, reason: str) -> PullRequest:
+        """See ports.Forge. The reason goes into the body: one write says it and closes."""
+        pull = self._api.find(f"look at pull request #{number}", f"/pulls/{number}")
+        if pull is None:
+            return self._watcher.fetch(number)
+        if pull["state"] != "open":
+            return self._watcher.take_in(pull)
+        changes: Json = {"state": "closed"}
+        if reason.strip():
+            changes["body"] = closed_body(pull["body"] or "", reason)
+        return self._watcher.take_in(self._api.change(f"close pull request #{number}", f"/pulls/{number}", changes))
+
+    def _put_merge(self, number: int, body: Json) -> Answer | None:
+        """None when the answer was lost."""
+        try:
+            return self._api.put(f"merge pull request #{number}", f"/pulls/{number}/merge", body)
+        except UnknownOutcomeError:
+            self._api.timing.sleep(LOOK_PAUSES_SECONDS[0])
+            return None
+
+    def _merged(self, number: int, answer: Answer) -> MergeAttempt:
+        """Read until the merge shows: reads lag behind writes a little. The answer is right in any case."""
+        for pause in _READ_PAUSES_SECONDS:
+            seen = self._watcher.fetch(number)
+            if seen.state is PullRequestState.MERGED:
+                return _ended(seen)
+            self._api.timing.sleep(pause)
+        merged = seen._replace(state=PullRequestState.MERGED, merge_sha=answer.body.get("sha"))
+        return MergeAttempt(MergeOutcome.MERGED, "merged", merged)
+
+    def _refused(self, pull_request: PullRequest, meant: str, answer: Answer) -> MergeAttempt:
+        if answer.status == 409 or pull_request.head_sha != meant:
+            return _head_moved(pull_request, meant)
+        if answer.status not in {405, 422}:
+            raise RefusedError(f"merge pull request #{pull_request.number}", answer)
+        if any(answer.names(word) for word in _CONFLICT_WORDS):
+            files = self._find_conflicts(pull_request)
+            if files:
+                names = ", ".join(files)
+                reason = f"conflicts with {pull_request.base_branch} in {names}"
+                return MergeAttempt(MergeOutcome.CONFLICT, reason, pull_request, files)
+        return MergeAttempt(MergeOutcome.WAIT, f"GitHub does not merge it yet: {answer.message}", pull_request)
+
+    def _why_not_updated(self, what: str, number: int, answer: Answer, head_sha: str) -> str:
+        if answer.status != 422:
+            raise RefusedError(what, answer)
+        now = self._watcher.fetch(number)
+        if now.head_sha != head_sha:
+            return f"{now.head_branch} moved from {head_sha[:12]} since it was looked at"
+        # what was asked for holds already
+        return "" if answer.names("no new commits") else answer.message
+
+
+def _texts(pull_request: PullRequest, method: MergeMethod) -> Json:
+    """Title and message of the commit on the base, where the method makes one."""
+    number, title = pull_request.number, pull_request.title
+    worker = f"Worker: {pull_request.worker}" if pull_request.worker else ""
+    if method is MergeMethod.MERGE:
+        return {"commit_title": f"Merge pull request #{number}: {title}", "commit_message": worker}
+    if method is MergeMethod.SQUASH:
+        message = "\n\n".join(part for part in (visible_text(pull_request.body), worker) if part)
+        return {"commit_title": f"{title} (#{number})", "commit_message": message}
+    return {}
+
+
+def visible_text(body: str) -> str:
+    """The body as a commit message: without comments that only GitHub hides."""
+    return re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL).strip()
+
+
+def _ended(pull_request: PullRequest) -> MergeAttempt:
+    outcome = _ENDED[pull_request.state]
+    return MergeAttempt(outcome, pull_request.reason or f"it is {pull_request.state.value}", pull_request)
+
+
+def _head_moved(pull_request: PullRequest, meant: str) -> MergeAttempt:
+    reason = f"{pull_request.head_branch} moved from {meant[:12]} to {pull_request.head_sha[:12]} since it was judged"
+    return MergeAttempt(MergeOutcome.WAIT, reason, pull_request)

@@ -1,0 +1,40 @@
+"""How often a repository is looked at, and what that may cost an hour.
+
+REST: `LIST_BURST + LIST_PER_HOUR` = 60 + 654 = 714 requests in any hour, whatever the number of pull requests.
+GraphQL: `GRAPH_BURST + GRAPH_PER_HOUR` = 150 + 1,000 = 1,150 points in any hour, the last chunk included.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LIST_BURST, LIST_PER_HOUR = 60.0, 654.0
+GRAPH_BURST, GRAPH_PER_HOUR = 150.0, 1_000.0
+OVERDRAFT = 60.0
+"""What a person who asks to look at once may take beyond that; the looks after it wait for it to fill up."""
+FULL_RESERVE = 25.0
+"""Points left for brief queries before full ones are asked: seeing that something changed goes first."""
+MERGEABILITY_RESERVE = 20.0
+"""The same for list pages, before single pull requests are read."""
+
+
+class WatchPace(NamedTuple):
+    """Seconds between looks. All double up to the second value while nothing changes."""
+
+    list_seconds: float = 5.0
+    list_max_seconds: float = 15.0
+    quiet_after_seconds: float = 120.0
+    """The list slows down when nothing has moved for so long."""
+    detail_seconds: float = 15.0
+    detail_max_seconds: float = 300.0
+    checks_max_seconds: float = 60.0
+    """While checks run."""
+    mergeable_seconds: float = 2.0
+    mergeable_max_seconds: float = 300.0
+    settle_seconds: float = 10.0
+    """A new head without any check may just not have been noticed by CI: so long it counts as awaiting them."""
+    settle_with_ci_seconds: float = 60.0
+    """The same where the repository is known to have CI."""
+
+
+REAL_PACE = WatchPace()

@@ -1,0 +1,69 @@
+"""What is asked of GitHub's GraphQL API: little of many pull requests, or much of a few.
+
+Points: https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api. A query costs
+the number of connections it opens, through all levels, divided by 100, at least 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+BRIEF_CHUNK = 50
+"""Pull requests in a brief query: 2 connections for each make 100 in all, so 1 point."""
+FULL_CHUNK = 5
+"""Pull requests in a full query: 3 connections and 50 threads with one each make 53 for each, so 3 points."""
+
+_THREADS = 50
+
+_SHARED_FIELDS = """
+  id number state isDraft updatedAt headRefOid baseRefOid mergeable mergeStateStatus reviewDecision
+  isInMergeQueue autoMergeRequest { enabledAt }
+  baseRef { target { oid ... on Commit { statusCheckRollup { state } } } }
+"""
+_BRIEF_FIELDS = f"""
+  {_SHARED_FIELDS} statusCheckRollup {{ state }}
+  reviews(last: 1, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) {{ totalCount }}
+  reviewThreads(first: 100) {{ nodes {{ id isResolved }} }}
+"""
+
+BRIEF_QUERY = f"""
+query($ids: [ID!]!) {{ rateLimit {{ cost }} nodes(ids: $ids) {{ ... on PullRequest {{ {_BRIEF_FIELDS} }} }} }}
+"""
+
+_FULL_FIELDS = (
+    _SHARED_FIELDS
+    + """
+  statusCheckRollup { state contexts(first: 100) { pageInfo { hasNextPage } nodes {
+    __typename
+    ... on CheckRun { databaseId name status conclusion detailsUrl startedAt
+      isRequired(pullRequestNumber: NUMBER) checkSuite { app { slug } } }
+    ... on StatusContext { context state targetUrl isRequired(pullRequestNumber: NUMBER) }
+  } } }
+  reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
+    id state body url author { login } } }
+  reviewThreads(last: THREADS) { nodes { id isResolved path line originalLine
+    comments(last: 10) { nodes { id body url author { login } } } } }
+"""
+)
+
+
+def full_query(ids: Iterable[tuple[int, str]]) -> str:
+    """Everything about these pull requests, given as (number, node id), each under the alias `p<number>`.
+
+    Whether a check is required is asked with the number, which a variable cannot bring into a list of nodes.
+    """
+    parts = [
+        f'p{number}: node(id: "{node_id}") {{ ... on PullRequest {{ {_fields(number)} }} }}' for number, node_id in ids
+    ]
+    return f"query {{ rateLimit {{ cost }} {' '.join(parts)} }}"
+
+
+def _fields(number: int) -> str:
+    return _FULL_FIELDS.replace("NUMBER", str(number)).replace("THREADS", str(_THREADS))
+
+
+ENABLE_AUTO_MERGE = """
+mutation($input: EnablePullRequestAutoMergeInput!) {
+  enablePullRequestAutoMerge(input: $input) { pullRequest { number } }
+}
+"""

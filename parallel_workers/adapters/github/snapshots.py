@@ -1,0 +1,169 @@
+"""From GitHub's GraphQL answer to the snapshot that decisions are made from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from parallel_workers.adapters.github.api import RepositoryFacts
+from parallel_workers.pull_request_snapshots import (
+    Check,
+    CheckState,
+    Mergeable,
+    PullRequestSnapshot,
+    Remark,
+    ReviewState,
+)
+from parallel_workers.pull_requests import PullRequest
+
+Json = dict[str, Any]
+
+_MERGEABLE = {"MERGEABLE": Mergeable.YES, "CONFLICTING": Mergeable.CONFLICTING}
+_GREEN = {"SUCCESS", "NEUTRAL", "SKIPPED"}
+_PENDING_STATUSES = {"PENDING", "EXPECTED"}
+_WAITING_ROLLUPS = {"PENDING", "EXPECTED"}
+_RED_ROLLUPS = {"FAILURE", "ERROR"}
+_NO_CONTEXTS: Json = {"nodes": [], "pageInfo": {"hasNextPage": False}}
+RUN_KEY = "check-run:"
+"""Begins the key of a check run; a commit status has no log and no key."""
+
+
+def as_snapshot(pull_request: PullRequest, node: Json, facts: RepositoryFacts) -> PullRequestSnapshot:
+    """The pull request with what GraphQL said of it: a full answer, or a brief one where that says it all.
+
+    An answer about another head than the pull request's says nothing about its checks and mergeability.
+    """
+    is_current = node["headRefOid"] == pull_request.head_sha
+    checks = read_checks(node) if is_current else ()
+    snapshot = PullRequestSnapshot(
+        pull_request=pull_request,
+        is_draft=node["isDraft"],
+        mergeable=_MERGEABLE.get(node["mergeable"], Mergeable.UNKNOWN) if is_current else Mergeable.UNKNOWN,
+        checks=checks,
+        is_awaiting_checks=not is_current or _is_waiting(node, checks),
+        review=read_review(node),
+        remarks=read_remarks(node),
+        is_behind=node["mergeStateStatus"] == "BEHIND",
+        is_queued=bool(node.get("isInMergeQueue")),
+        is_auto_merging=node.get("autoMergeRequest") is not None,
+        can_auto_merge=facts.can_auto_merge,
+        allowed_methods=facts.allowed_methods,
+        base_sha=_base_sha(node),
+    )
+    return snapshot._replace(blocked_by=_blocked_by(node, snapshot))
+
+
+def bare_snapshot(pull_request: PullRequest, facts: RepositoryFacts) -> PullRequestSnapshot:
+    """One of which nothing but REST is known yet: the rest is still found out."""
+    return PullRequestSnapshot(
+        pull_request,
+        mergeable=Mergeable.UNKNOWN,
+        is_awaiting_checks=True,
+        can_auto_merge=facts.can_auto_merge,
+        allowed_methods=facts.allowed_methods,
+    )
+
+
+def read_checks(node: Json) -> tuple[Check, ...]:
+    """Check runs and commit statuses of the head, the newest of each name, by name."""
+    rollup = node.get("statusCheckRollup")
+    if not rollup:
+        return ()
+    contexts = rollup.get("contexts") or _NO_CONTEXTS
+    newest: dict[str, tuple[int, Check]] = {}
+    for context in filter(None, contexts["nodes"]):
+        age, check = _read_context(context)
+        key = f"{check.key[:1]}{check.name}"
+        if key not in newest or newest[key][0] <= age:
+            newest[key] = age, check
+    checks = [check for _, check in sorted(newest.values(), key=lambda one: one[1].name)]
+    is_red = any(check.state is CheckState.RED for check in checks)
+    if contexts["pageInfo"]["hasNextPage"] and rollup["state"] in _RED_ROLLUPS and not is_red:
+        checks.append(Check("a check beyond the first hundred", CheckState.RED))
+    return tuple(checks)
+
+
+def read_review(node: Json) -> ReviewState:
+    """Each reviewer's latest verdict; GitHub's own decision is null where the base asks for no reviews."""
+    latest = _verdicts(node)
+    if node["reviewDecision"] == "CHANGES_REQUESTED" or "CHANGES_REQUESTED" in latest.values():
+        return ReviewState.CHANGES_REQUESTED
+    if node["reviewDecision"] == "REVIEW_REQUIRED":
+        return ReviewState.REQUIRED
+    approved = node["reviewDecision"] == "APPROVED" or "APPROVED" in latest.values()
+    return ReviewState.APPROVED if approved else ReviewState.NONE
+
+
+def read_remarks(node: Json) -> tuple[Remark, ...]:
+    """Unresolved threads, whoever began them, and the texts of reviews that request changes."""
+    unresolved = (thread for thread in node["reviewThreads"]["nodes"] if not thread["isResolved"])
+    threads = (_read_thread(thread) for thread in unresolved if "comments" in thread)
+    latest = {_login(review): review for review in node["reviews"].get("nodes", ())}
+    texts = (
+        Remark(review["id"], _login(review), review["body"], url=review["url"])
+        for review in latest.values()
+        if review["state"] == "CHANGES_REQUESTED" and review["body"].strip()
+    )
+    return (*(thread for thread in threads if thread), *texts)
+
+
+def _verdicts(node: Json) -> dict[str, str]:
+    """The last review that is more than a comment, by reviewer; GitHub lists the oldest first."""
+    return {_login(review): review["state"] for review in node["reviews"].get("nodes", ())}
+
+
+def _read_thread(thread: Json) -> Remark | None:
+    comments = thread["comments"]["nodes"]
+    if not comments:
+        return None
+    text = "\n\n".join(f"{_login(comment)}: {comment['body']}" for comment in comments)
+    return Remark(
+        key=f"{thread['id']}:{comments[-1]['id']}",
+        author=_login(comments[-1]),
+        text=text if len(comments) > 1 else comments[0]["body"],
+        path=thread["path"],
+        line=thread["line"] or thread["originalLine"],
+        url=comments[-1]["url"],
+    )
+
+
+def _read_context(context: Json) -> tuple[int, Check]:
+    if context["__typename"] == "StatusContext":
+        state = CheckState.GREEN if context["state"] == "SUCCESS" else CheckState.RED
+        if context["state"] in _PENDING_STATUSES:
+            state = CheckState.PENDING
+        return 0, Check(context["context"], state, context["isRequired"], context["targetUrl"] or "")
+    state = CheckState.GREEN if context["conclusion"] in _GREEN else CheckState.RED
+    if context["status"] != "COMPLETED" or not context["conclusion"]:
+        state = CheckState.PENDING
+    number = context["databaseId"]
+    key = f"{RUN_KEY}{number}" if number else ""
+    return number or 0, Check(context["name"], state, context["isRequired"], context["detailsUrl"] or "", key)
+
+
+def _is_waiting(node: Json, checks: Iterable[Check]) -> bool:
+    rollup = node.get("statusCheckRollup")
+    if not rollup:
+        return False
+    return rollup["state"] in _WAITING_ROLLUPS or any(check.state is CheckState.PENDING for check in checks)
+
+
+def _base_sha(node: Json) -> str:
+    target = (node.get("baseRef") or {}).get("target") or {}
+    return target.get("oid") or node["baseRefOid"] or ""
+
+
+def _blocked_by(node: Json, snapshot: PullRequestSnapshot) -> str:
+    """GitHub's refusal where nothing that it told us explains it."""
+    if node["mergeStateStatus"] != "BLOCKED":
+        return ""
+    if snapshot.review in {ReviewState.REQUIRED, ReviewState.CHANGES_REQUESTED} or snapshot.is_draft:
+        return ""
+    if snapshot.is_awaiting_checks or any(check.state is not CheckState.GREEN for check in snapshot.checks):
+        return ""
+    return "the rules of its base branch: a required check that has not reported, or conversations to be resolved"
+
+
+def _login(node: Json) -> str:
+    """Who wrote it; accounts that were deleted are shown as ghost, as GitHub does."""
+    return str((node.get("author") or {}).get("login") or "ghost")
