@@ -29,6 +29,7 @@ from flows.wiring import workplace_of
 from flows.worker_states import enter_state, prefect_state, record_facts
 from flows.worker_turn import take_turn
 from parallel_workers import messages
+from parallel_workers.crash_points import reach
 from parallel_workers.decisions.merge_decisions import Rework
 from parallel_workers.errors import (
     AgentFailedError,
@@ -85,6 +86,7 @@ async def _implement(order: TaskOrder) -> State[object]:
         await init(order)
         await _enter(order, WorkerState.WORKING, f"{order.task.agent} is at work")
         done = await work(order, worktree.base_sha)
+        reach("work.result-kept")
         if not await is_still_there(order, done):
             done = await work(order, worktree.base_sha, again=done.head_sha)
         if done.no_change_reason is not None:
@@ -141,6 +143,7 @@ async def spawn(order: TaskOrder) -> EnsuredWorktree:
     """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
     git = workplace_of(order).git
     base_sha = await asyncio.to_thread(git.fetch_base, order.base_branch)
+    reach("spawn.base-fetched")
     pushed = await find_pushed(order)
     worktree = await asyncio.to_thread(git.ensure_worktree, _plan(order, pushed.head_sha if pushed else base_sha))
     if pushed:
@@ -182,8 +185,10 @@ async def rework(order: TaskOrder, asked: Rework, seen: PullRequest) -> WorkRepo
 async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     """Push the branch and open its pull request, or find the one that is open already."""
     forge = workplace_of(order).forge
+    reach("pr.begun")
     async with push_slot(order):
         head_sha = await push(order)
+    reach("pr.pushed")
     draft = PullRequestDraft(
         worker=order.worker,
         title=messages.pull_request_title(order.task, secret_values()),
@@ -200,14 +205,17 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     )
     async with forge_writes(order, OPEN):
         pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
+    reach("pr.opened")
     engine = current_engine()
     engine.session(order).pull_request = pull_request
     engine.observer.pull_request(order.task.id, pull_request.number, pull_request.url)
     await publish_pull_request(order, pull_request)
     await publish_report(order, done, pull_request)
+    reach("pr.reported")
     await record_facts(
         base_sha=done.base_sha, head_sha=head_sha, pr_number=pull_request.number, pr_url=pull_request.url
     )
+    reach("pr.recorded")
     return pull_request
 
 
@@ -224,9 +232,12 @@ async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> Wakened:
 async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None:
     """See with our own eyes that the content is in the base; only then remove worktree and branch."""
     git, forge = workplace_of(order).git, workplace_of(order).forge
+    reach("clean-up.begun")
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
+    reach("clean-up.verified")
     await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha)
+    reach("clean-up.ended")
 
 
 async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> State[object]:

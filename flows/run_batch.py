@@ -25,6 +25,7 @@ from flows.local_engine import LocalEngine, current_engine, use_engine
 from flows.prefect_clients import prefect_client
 from flows.prefect_internals import run_in_this_process
 from flows.suspension import deployed_run, suspended_state
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import InvalidSpecError, ParallelWorkersError
 from parallel_workers.progress import BatchOutcome, ProgressObserver
 from parallel_workers.spec import BatchSpec, MergePolicy, TaskOrder
@@ -78,6 +79,7 @@ async def _run_here(batch: BatchSpec, options: RunOptions) -> State[object]:
     new = NewRun(name=f"batch {batch.name}", parameters=parameters, tags=[PRODUCT_TAG, f"project:{batch.project}"])
     async with prefect_client() as client:
         run = await create_flow_run(client, run_batch, new)
+    reach("batch.run-created")
     flow = await for_this_process(run_batch)
     return await run_in_this_process(flow, run, parameters)
 
@@ -136,6 +138,7 @@ async def run_batch(  # noqa: PLR0913, PLR0917 - each is a field of the form in 
 
 
 async def _run_in_this_process(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> State[object]:
+    reach("batch.orders-prepared")
     engine = current_engine()
     batch_event(orders[0].batch, batch.project, "started", f"{len(orders)} tasks")
     run = BatchHere(engine, batch, orders)
@@ -158,6 +161,7 @@ async def _run_deployed(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> Stat
 
 async def _end(label: str, batch: BatchSpec, outcome: BatchOutcome, stopping: str) -> State[object]:
     await publish_batch(label, batch, outcome)
+    reach("batch.outcome-published")
     done = sum(task.result in {"merged", "no_change"} for task in outcome.tasks)
     said = f"{done} of {len(outcome.tasks)} tasks done"
     if stopping:

@@ -19,6 +19,7 @@ from flows.prefect_internals import run_in_this_process
 from flows.wiring import workplace_of
 from flows.worker_states import labels_of, tags_of, to_record, worker_state
 from flows.worker_turn import hold_turn
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForgeError, StoppedError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.messages import run_name
@@ -47,6 +48,7 @@ async def run_worker(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
 async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
     async with prefect_client() as client:
         run = await ensure_run(client, order)
+        reach("worker.run-created")
         if run.state is not None and run.state.type is StateType.COMPLETED:
             return await _already_done(order, run)
         if run.deployment_id is not None and run.state is not None and run.state.type in _WITH_A_PROCESS:
@@ -93,7 +95,9 @@ async def _run_to_end(engine: LocalEngine, order: TaskOrder, run: FlowRun) -> Ta
     session, begun = engine.session(order), time.monotonic()
     session.flow_run_id = run.id
     flow = await engine.prepared(implement_task, for_this_process)
+    reach("worker.made-runnable")
     state = await run_in_this_process(flow, run, {"order": order})
+    reach("worker.state-told")
     pull_request = session.pull_request
     return TaskOutcome(
         task_id=order.task.id,

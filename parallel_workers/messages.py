@@ -33,6 +33,12 @@ def phase_commit(order: TaskOrder) -> str:
     return f"{subject}\n\nTask: {task.id}\nAgent: {task.agent}\nWorker: {order.worker}\n"
 
 
+def agent_left_behind(ended: int) -> str:
+    """What is said when a worker is taken up whose engine was killed while its agent ran."""
+    left = f"{ended} processes of its agent were still there, and were ended" if ended else "its agent has ended"
+    return f"an earlier engine was killed while its agent ran; {left}"
+
+
 def shorten(text: str, limit: int) -> str:
     """`text` cut to at most `limit` characters, with an ellipsis where something is missing."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

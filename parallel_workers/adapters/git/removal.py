@@ -20,6 +20,7 @@ from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.remotes import delete_remote_branch, pushed_ref
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import save_work
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import UnsavedWorkError, UsageError, WorktreeConflictError
 from parallel_workers.identity import worker_ref
 from parallel_workers.worktrees import WorktreePlan
@@ -64,9 +65,12 @@ def remove_worker(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) -
         logger.warning("the worktree at {} was not made for {}, and is kept", plan.path, plan.worker)
         linked = None
     rescued = remove_worktree(opened, plan.path, force=True) if linked is not None else None
+    reach("removal.worktree-removed")
     # before the refs: while the pushed ref is there, a second run knows that the remote has to be asked
     delete_remote_branch(opened, plan.branch, head_sha)
+    reach("removal.remote-branch-deleted")
     _delete_refs(opened, plan, head_sha)
+    reach("removal.refs-deleted")
     return rescued
 
 

@@ -14,6 +14,8 @@ from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, lin
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.sparse_checkout import confine, confine_adopted
+from parallel_workers.adapters.git.stale_locks import remove_stale_locks
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import UsageError, WorktreeConflictError
 from parallel_workers.identity import worker_ref
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
@@ -39,17 +41,24 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
         found = _look(opened, plan)
         step = decide_ensuring(plan, found)
         linked = found.registered
+        reach("worktree.locked")
         if step is Ensuring.FORGET_AND_ADD and linked is not None:
             _forget(linked)
         if step in {Ensuring.CREATE, Ensuring.ADD, Ensuring.FORGET_AND_ADD}:
             linked = _add(opened, plan, found, descriptor)
+        if linked is not None and linked.worker is None:
+            # killed right after git had made it; without the note it would be kept at the end, as somebody else's
+            linked.note_worker(plan.worker)
         if linked is not None and step is not Ensuring.ADOPT:
             # under the lock: it writes the shared config once per repository
             confine(opened, linked, plan.paths)
+    reach("worktree.confined")
     if linked is not None and step is Ensuring.ADOPT:
+        remove_stale_locks(opened, linked, plan.branch)
         confine_adopted(opened, lock, linked, plan.paths)
     elif linked is not None:
         _check_out(opened, linked)
+    reach("worktree.checked-out")
     adopted = found.recorded_base is not None
     logger.debug("worktree {} for {}: {}", plan.path, plan.worker, step.name)
     return EnsuredWorktree(plan.path, plan.branch, found.recorded_base or plan.base_sha, adopted)
@@ -107,6 +116,7 @@ def _forget(linked: LinkedWorktree) -> None:
 
 def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descriptor: int) -> LinkedWorktree:
     _create_refs(opened, plan, found)
+    reach("worktree.refs-created")
     _remove_nameless(opened.common_dir / "worktrees" / plan.path.name)
     arguments = ("worktree", "add", "--quiet", "--no-checkout", "--", str(plan.path), plan.branch)
     for _ in range(_ADD_ATTEMPTS):
@@ -119,7 +129,9 @@ def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descrip
             _delete_refs(opened, plan)
         checked(output, arguments)
     linked = next(entry for entry in linked_worktrees(opened.common_dir) if entry.path == plan.path)
+    reach("worktree.added")
     linked.note_worker(plan.worker)
+    reach("worktree.noted")
     return linked
 
 
