@@ -1,4 +1,4 @@
-"""Kills a real engine at a named point or time, runs its batch again, and counts."""
+"""Kills a real engine at a named point or at times, runs its batch again, and counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from deployments.server_address import address_file, read_record
@@ -22,10 +22,10 @@ _LEFT_SECONDS = 15.0
 
 
 class Survived(NamedTuple):
-    """A kill and the run after it. `was_killed` is False when the engine had come to its end before."""
+    """Kills and the run after them. `kills` are those that came before the engine's own end."""
 
     toll: Toll
-    was_killed: bool
+    kills: int
     before: Ended
     after: Ended
 
@@ -37,32 +37,39 @@ def most_runs(point: str) -> int:
 
 
 def kill_at_point(product: Product, scene: Scene, point: str) -> Survived:
-    """The engine kills itself at the point."""
-    return _survive(product, scene, product.begin(*_RUN, str(scene.spec), **{CRASH_VARIABLE: point}), lambda: None)
+    """The engine kills itself at the point; then the same command is run again, to its end."""
+    before = finish(product.begin(*_RUN, str(scene.spec), **{CRASH_VARIABLE: point}))
+    return _finish(product, scene, before, int(before.exit_code == -signal.SIGKILL))
 
 
-def kill_after(product: Product, scene: Scene, seconds: float) -> Survived:
-    """The engine is killed so long after its start, wherever it is then."""
-    engine = product.begin(*_RUN, str(scene.spec))
-
-    def wait_and_kill() -> None:
+def kill_again_and_again(product: Product, scene: Scene, delays: Iterable[float]) -> Survived:
+    """Run and kill after each delay, counted from when the engine begins with the batch; then run to the end."""
+    kills, before = 0, None
+    for delay in delays:
+        engine = product.begin(*_RUN, str(scene.spec))
+        _wait_for_begin(engine)
         try:
-            engine.wait(seconds)
+            engine.wait(delay)
         except subprocess.TimeoutExpired:
             os.kill(engine.pid, signal.SIGKILL)
+        before = finish(engine)
+        kills += before.exit_code == -signal.SIGKILL
+    assert before is not None
+    return _finish(product, scene, before, kills)
 
-    return _survive(product, scene, engine, wait_and_kill)
+
+def _wait_for_begin(engine: subprocess.Popen[str]) -> None:
+    """The first line an engine says comes after its imports, when it looks at repository and forge."""
+    assert engine.stderr is not None
+    engine.stderr.readline()
 
 
-def _survive(product: Product, scene: Scene, engine: subprocess.Popen[str], kill: Callable[[], None]) -> Survived:
-    kill()
-    before = finish(engine)
+def _finish(product: Product, scene: Scene, before: Ended, kills: int) -> Survived:
     after = product.call(*_RUN, str(scene.spec))
     deadline = time.monotonic() + _LEFT_SECONDS
     while find_processes(scene) and time.monotonic() < deadline:
         time.sleep(0.05)
-    toll = count_toll(scene, after, read_workers(product, scene))
-    return Survived(toll, before.exit_code == -signal.SIGKILL, before, after)
+    return Survived(count_toll(scene, after, read_workers(product, scene)), kills, before, after)
 
 
 def read_runs(product: Product, *tags: str) -> list[dict[str, object]]:
