@@ -24,7 +24,14 @@ from flows.merge_waiting import Wakened, ask_person, await_merge
 from flows.reworking import begin_rework, note_begun, note_ended, push, rework_key
 from flows.steps import step
 from flows.suspension import suspended_state
-from flows.taken_up_again import find_pushed, find_reviewed, is_still_there, record_work
+from flows.taken_up_again import (
+    find_pushed,
+    find_reviewed,
+    is_still_there,
+    note_agent_runs,
+    note_repeated,
+    record_work,
+)
 from flows.wiring import workplace_of
 from flows.worker_states import enter_state, prefect_state, record_facts
 from flows.worker_turn import take_turn
@@ -82,10 +89,11 @@ async def _implement(order: TaskOrder) -> State[object]:
     pull_request = await find_reviewed(order)
     if pull_request is None:
         worktree = await spawn(order)
-        await _enter(order, WorkerState.NEEDS_INIT, f"{worktree.branch} in {worktree.path}")
+        await _enter(order, WorkerState.NEEDS_INIT, messages.has_worktree(worktree))
         await init(order)
         await _enter(order, WorkerState.WORKING, f"{order.task.agent} is at work")
         done = await work(order, worktree.base_sha)
+        note_repeated(order)
         reach("work.result-kept")
         if not await is_still_there(order, done):
             done = await work(order, worktree.base_sha, again=done.head_sha)
@@ -170,6 +178,7 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
     if again:
         get_run_logger().warning("the work that ended in %s is no longer on %s; doing it again", again, order.branch)
     async with work_slot(order), bench_for(order, get_run_logger()) as bench:
+        note_agent_runs(order)
         return await bench.in_thread(carry_out, order, WorkStart(base_sha))
 
 

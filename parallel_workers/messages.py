@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from parallel_workers import pull_request_text
 from parallel_workers.redaction import redact
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
+from parallel_workers.worktrees import EnsuredWorktree
 
 _COMMIT_TYPES = {"test-author": "test", "iac-engineer": "build"}
 _MAX_SUBJECT = 72
@@ -31,6 +32,32 @@ def phase_commit(order: TaskOrder) -> str:
     prefix = f"{_COMMIT_TYPES.get(task.agent, 'feat')}({task.id.lower()}): "
     subject = shorten(prefix + headline(task), _MAX_SUBJECT)
     return f"{subject}\n\nTask: {task.id}\nAgent: {task.agent}\nWorker: {order.worker}\n"
+
+
+def engines_killed(runs: Iterable[str]) -> str:
+    """What is said when runs are found on the server that no engine runs any more."""
+    names = ", ".join(sorted(runs))
+    return f"an earlier engine was killed; what it left running counts as crashed, and can run again: {names}"
+
+
+def taken_up_again(state: str) -> str:
+    """What is said of a worker that an earlier run has begun."""
+    return f"taken up again; an earlier run left it {state.upper() or 'without a state'}"
+
+
+def has_worktree(worktree: EnsuredWorktree) -> str:
+    """Where a worker works, and whether that was there before."""
+    return f"{worktree.branch} in {worktree.path}{', as an earlier run left it' if worktree.adopted else ''}"
+
+
+def agent_runs_again(order: TaskOrder) -> str:
+    """What is said when an agent runs that may have run before."""
+    return f"{order.task.agent} is at work; an earlier run was ended before that was done"
+
+
+def work_was_kept(order: TaskOrder) -> str:
+    """What is said when an agent need not run."""
+    return f"{order.task.agent} need not run again: its work is done, and kept"
 
 
 def agent_left_behind(ended: int) -> str:
