@@ -82,6 +82,9 @@ async def implement_task(order: TaskOrder) -> State[object]:
     except ParallelWorkersError as error:
         worker_event(order, "needs_human", str(error))
         return Failed(message=str(error))
+    except OSError as error:
+        worker_event(order, "needs_human", str(error))
+        return Failed(message=messages.refused_by_the_machine(error))
 
 
 async def _implement(order: TaskOrder) -> State[object]:

@@ -32,8 +32,9 @@ class PushedWork(NamedTuple):
 def note_agent_runs(order: TaskOrder) -> None:
     """The agent is about to run; say so when an earlier engine had it at work already."""
     engine = current_engine()
-    engine.session(order).has_worked = True
-    if _earlier_runs() > 0:
+    session = engine.session(order)
+    session.has_worked = True
+    if session.is_taken_up:
         engine.state_changed(order, WorkerState.WORKING, messages.agent_runs_again(order))
 
 
@@ -42,13 +43,6 @@ def note_repeated(order: TaskOrder) -> None:
     engine = current_engine()
     if not engine.session(order).has_worked:
         engine.state_changed(order, WorkerState.WORKING, messages.work_was_kept(order))
-
-
-def _earlier_runs() -> int:
-    """How often the flow run this is called in was begun before."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
-    return run.run_count if run is not None else 0
 
 
 async def record_work(done: WorkReport) -> None:

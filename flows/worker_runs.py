@@ -56,6 +56,7 @@ async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
             reason = f"a Prefect worker has it ({run.state.name}); wait for it, or end it: parallel-workers terminate"
             return TaskOutcome(order.task.id, order.worker, "failed", f"{reason} {order.worker}")
         if run.run_count:
+            engine.session(order).is_taken_up = True
             engine.state_changed(order, WorkerState.UNKNOWN, messages.taken_up_again(run.state_name or ""))
         await _make_runnable(client, order, run)
     return await _run_to_end(engine, order, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Collection, Iterable, Sequence
 
@@ -58,6 +59,22 @@ def agent_runs_again(order: TaskOrder) -> str:
 def work_was_kept(order: TaskOrder) -> str:
     """What is said when an agent need not run."""
     return f"{order.task.agent} need not run again: its work is done, and kept"
+
+
+_WAYS_OUT = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there: your quota is used up",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "let your user write there",
+    errno.EPERM: "let your user write there",
+}
+
+
+def refused_by_the_machine(error: OSError) -> str:
+    """Why a worker could not go on, when its machine is to blame, and what to do about it."""
+    way_out = _WAYS_OUT.get(error.errno or 0, "see to that")
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}; what the worker has done is kept. {way_out.capitalize()}, and run again"
 
 
 def agent_left_behind(ended: int) -> str:

@@ -23,6 +23,7 @@ def states_of(product: Product, tag: str) -> dict[str, list[str]]:
 def kill_at(product: Product, scene: Scene, point: str) -> None:
     killed = finish(product.begin(*RUN, str(scene.spec), **{CRASH_VARIABLE: point}))
     assert killed.exit_code == -signal.SIGKILL
+    assert "an earlier" not in killed.stderr
 
 
 def test_work_that_was_cut_short_is_repeated(product: Product, tmp_path: Path) -> None:
