@@ -121,19 +121,23 @@ async def _go_back_to_work(
 ) -> tuple[PullRequest, WorkReport | None]:
     """From PR_OPEN to WORKING, and the pull request as it is then. What the agent cannot do is left to a person."""
     await note_begun(order, asked, seen)
+    reach("rework.noted")
     try:
         async with current_engine().work_room(order):
             await _enter(order, WorkerState.WORKING, asked.reason)
             await spawn(order)
             done = await rework(order, asked, seen)
+            reach("rework.result-kept")
         if done.no_change_reason is None:
             await record_work(done)
             seen = await pr(order, done)
+            reach("rework.handed-in")
     except _GIVEN_BACK as error:
         await note_ended(order)
         await ask_person(order, seen.number, messages.rework_failed(asked.reason, str(error)))
         return seen, done
     await note_ended(order)
+    reach("rework.noted-ended")
     if done.no_change_reason is not None:
         await ask_person(order, seen.number, messages.rework_refused(asked.reason, done.no_change_reason))
     return seen, done

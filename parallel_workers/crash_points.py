@@ -55,14 +55,24 @@ CRASH_POINTS = (
     "batch.outcome-published",
     "batch.ended",
 )
-"""Every point, in the order in which a task that goes well reaches them."""
+"""In the order in which a task that goes well reaches them."""
+
+REWORK_POINTS = (
+    "rework.noted",
+    "rework.base-joined",
+    "rework.result-kept",
+    "rework.handed-in",
+    "rework.noted-ended",
+)
+"""The same for a task that is sent back to work by a conflict."""
 
 
 def check_crash_point() -> None:
     """Raise UsageError when a test asks for a point that there is not: it would show nothing."""
     asked = os.environ.get(CRASH_VARIABLE, "")
-    if asked and asked not in CRASH_POINTS:
-        raise UsageError(f"{CRASH_VARIABLE}={asked}: no such point; there are: {', '.join(CRASH_POINTS)}")
+    known = (*CRASH_POINTS, *REWORK_POINTS)
+    if asked and asked not in known:
+        raise UsageError(f"{CRASH_VARIABLE}={asked}: no such point; there are: {', '.join(known)}")
 
 
 def reach(point: str) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parallel_workers.crash_points import CRASH_POINTS
-from tests.chaos.kills import Survived, kill_again_and_again, kill_at_point, most_runs
+from parallel_workers.crash_points import CRASH_POINTS, REWORK_POINTS
+from tests.chaos.kills import Survived, kill_again_and_again, kill_at_point, make_scene_for, most_runs
 from tests.chaos.random_times import draw_delays
 from tests.chaos.scenes import Scene, make_scene
 from tests.chaos.tolls import what_is_wrong
@@ -28,10 +28,11 @@ def main() -> int:
     """Kill and count; 1 when anything was lost, done twice or left, or a point was not reached."""
     seed = int(os.environ.get(_SEED_VARIABLE) or 0)
     wanted, kills, failures = int(os.environ.get(_KILLS_VARIABLE) or 100), 0, 0
+    points = (*CRASH_POINTS, *REWORK_POINTS)
     sys.stdout.write(_ROW.format(*_HEADINGS) + _ROW.format(*_UNITS))
     with _product() as (product, folder):
-        for point in CRASH_POINTS:
-            scene = make_scene(folder, point.replace(".", "-"), setup=point.startswith("set-up."))
+        for point in points:
+            scene = make_scene_for(folder, point)
             survived = kill_at_point(product, scene, point)
             failures += _tell(f"at {point}", scene, survived, most_runs(point), expected_kills=1)
         while kills < wanted:
@@ -39,7 +40,7 @@ def main() -> int:
             survived = kill_again_and_again(product, scene, draw_delays(seed, _KILLS_PER_SCENE))
             failures += _tell(f"at random times, seed {seed}", scene, survived, 1 + survived.kills)
             kills, seed = kills + survived.kills, seed + 1
-    sys.stdout.write(f"{len(CRASH_POINTS)} named points, {kills} random kills, {failures} not as they should be\n")
+    sys.stdout.write(f"{len(points)} named points, {kills} random kills, {failures} not as they should be\n")
     return int(failures > 0)
 
 

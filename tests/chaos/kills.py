@@ -9,11 +9,12 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from deployments.server_address import address_file, read_record
-from parallel_workers.crash_points import CRASH_POINTS, CRASH_VARIABLE
-from tests.chaos.scenes import Scene
+from parallel_workers.crash_points import CRASH_POINTS, CRASH_VARIABLE, REWORK_POINTS
+from tests.chaos.scenes import Scene, make_scene
 from tests.chaos.tolls import Toll, count_toll, find_processes
 from tests.e2e.product import Ended, Product, finish
 
@@ -31,9 +32,22 @@ class Survived(NamedTuple):
 
 
 def most_runs(point: str) -> int:
-    """How often an agent may run in all: once when its result was kept, or it had not begun; else once more."""
+    """How often an agent may run in all: once when its result was kept, or it had not begun; else once more.
+
+    A rework is a run of its own.
+    """
+    if point in REWORK_POINTS:
+        return 3 if point in REWORK_POINTS[:2] else 2
     between = range(CRASH_POINTS.index("agent.started"), CRASH_POINTS.index("work.result-kept"))
     return 2 if CRASH_POINTS.index(point) in between else 1
+
+
+def make_scene_for(folder: Path, point: str) -> Scene:
+    """A scene in which the engine comes to this point."""
+    name = point.replace(".", "-")
+    if point in REWORK_POINTS:
+        return make_scene(folder, name, tasks=2, contend=True, pause_seconds=0.3)
+    return make_scene(folder, name, setup=point.startswith("set-up."))
 
 
 def kill_at_point(product: Product, scene: Scene, point: str) -> Survived:

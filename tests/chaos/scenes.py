@@ -14,6 +14,7 @@ from tests.e2e.product import write_batch
 # once git has told its id: that is what must never be lost. `$$` makes every run's names and content its own.
 _AGENT = """
 name="$PARALLEL_WORKERS_TASK_ID-$$"
+{contend}
 echo "run $PARALLEL_WORKERS_TASK_ID $$" >> "{journal}"
 echo "by itself: $name $(date +%s%N)" > "$name-committed.txt"
 echo "file $(git hash-object "$name-committed.txt")" >> "{journal}"
@@ -23,6 +24,14 @@ echo "commit $(git rev-parse HEAD)" >> "{journal}"
 {pause}
 echo "left behind: $name $(date +%s%N)" > "$name-left.txt"
 echo "file $(git hash-object "$name-left.txt")" >> "{journal}"
+"""
+# Two tasks that write the same line are in conflict; the one that is sent back keeps both lines.
+_CONTEND = """
+if grep -q '^<<<<<<<' shared.txt 2> /dev/null
+then sed -i '/^[<=>]\\{7\\}/d' shared.txt
+else echo "$name" > shared.txt
+fi
+git add shared.txt
 """
 _GIT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -65,8 +74,16 @@ class Scene(NamedTuple):
         return [line[1] for line in lines if line[0] == kind]
 
 
-def make_scene(folder: Path, name: str, *, tasks: int = 1, setup: bool = False, pause_seconds: float = 0.0) -> Scene:
-    """A fresh scene below `folder`. With more than one task, each one after the first needs the first."""
+def make_scene(
+    folder: Path,
+    name: str,
+    *,
+    tasks: int = 1,
+    setup: bool = False,
+    contend: bool = False,
+    pause_seconds: float = 0.0,
+) -> Scene:
+    """A fresh scene below `folder`. Each task after the first needs the first, unless they `contend` for a line."""
     repository, journal = folder / name, folder / f"{name}.journal"
     repository.mkdir(parents=True)
     git(repository, "init", "--quiet", "--initial-branch=main")
@@ -76,10 +93,12 @@ def make_scene(folder: Path, name: str, *, tasks: int = 1, setup: bool = False, 
     git(repository, "commit", "--quiet", "--message", "chore: begin")
     git(folder, "clone", "--quiet", "--bare", str(repository), str(repository.with_suffix(".git")))
     git(repository, "remote", "add", "origin", str(repository.with_suffix(".git")))
-    shell = _AGENT.format(journal=journal, pause=f"sleep {pause_seconds}" if pause_seconds else "")
+    pause = f"sleep {pause_seconds}" if pause_seconds else ""
+    shell = _AGENT.format(journal=journal, contend=_CONTEND if contend else "", pause=pause)
     names = tuple(f"T{number}" for number in range(1, tasks + 1))
     entries: list[Mapping[str, object]] = [
-        {"id": task, "shell": shell, **({"dependencies": ["T1"]} if task != "T1" else {})} for task in names
+        {"id": task, "shell": shell, **({"dependencies": ["T1"]} if task != "T1" and not contend else {})}
+        for task in names
     ]
     settings: dict[str, object] = {"setup": ["touch made-by-set-up"]} if setup else {}
     gates = [{"name": "one", "run": "test -e README.md"}, {"name": "two", "run": "true"}]

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from parallel_workers.crash_points import CRASH_POINTS
-from tests.chaos.kills import kill_at_point, most_runs
-from tests.chaos.scenes import make_scene
+from parallel_workers.crash_points import CRASH_POINTS, REWORK_POINTS
+from tests.chaos.kills import kill_at_point, make_scene_for, most_runs
 from tests.chaos.tolls import what_is_wrong
 from tests.e2e.product import Product
 
 
-@pytest.mark.parametrize("point", CRASH_POINTS)
+@pytest.mark.parametrize("point", [*CRASH_POINTS, *REWORK_POINTS])
 def test_killed_there_and_run_again(product: Product, tmp_path: Path, point: str) -> None:
-    scene = make_scene(tmp_path, point.replace(".", "-"), setup=point.startswith("set-up."))
+    scene = make_scene_for(tmp_path, point)
     survived = kill_at_point(product, scene, point)
     assert survived.kills == 1, f"{point} was not reached:\n{survived.before.stderr}"
     wrong = what_is_wrong(survived.toll, scene, most_runs(point))
