@@ -49,13 +49,14 @@ async def publish_report(order: TaskOrder, done: WorkReport, pull_request: PullR
     )
 
 
-async def publish_table(outcome: BatchOutcome) -> None:
-    """A table of a batch: one row per task, in spec order; the links to pull requests are in its description.
+async def publish_table(outcome: BatchOutcome, progress: str = "") -> None:
+    """A table of a batch: one row per task, in spec order; its description has links, and `progress`.
 
     Prefect's present UI shows cells as plain text, its former one as Markdown.
     """
     rows = [dict[str, object](row) for row in batch_rows(outcome)]
-    await _publish(TableArtifact(table=rows, key=f"batch-{slugify(outcome.batch)}", description=batch_summary(outcome)))
+    description = f"{batch_summary(outcome)} {progress}".rstrip()
+    await _publish(TableArtifact(table=rows, key=f"batch-{slugify(outcome.batch)}", description=description))
 
 
 async def publish_timeline(title: str, key: str, entries: Sequence[TimelineEntry]) -> None:

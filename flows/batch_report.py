@@ -10,6 +10,7 @@ from flows.artifacts import publish_table, publish_timeline
 from flows.prefect_clients import prefect_client
 from flows.run_history import read_timeline
 from flows.worker_states import read_runs
+from parallel_workers.milestones import milestone_progress
 from parallel_workers.progress import BatchOutcome
 from parallel_workers.spec import BatchSpec
 
@@ -22,7 +23,7 @@ async def publish_batch(label: str, batch: BatchSpec, outcome: BatchOutcome) -> 
     context = FlowRunContext.get()
     since = context.flow_run.start_time if context and context.flow_run else None
     try:
-        await publish_table(outcome._replace(batch=label))
+        await publish_table(outcome._replace(batch=label), milestone_progress(batch, outcome))
         async with prefect_client() as client:
             runs = await read_runs(client, f"batch:{label}")
         results = {task.task_id: task.result for task in outcome.tasks}

@@ -6,6 +6,7 @@ that the server does not have limits nothing and costs nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import PurePath
@@ -105,14 +106,29 @@ async def forge_writes(order: TaskOrder, writes: int) -> AsyncIterator[None]:
     Raises:
         StoppedError: the worker was told to stop while it waited.
     """
-    if workplace_of(order).choice.kind is ForgeKind.GITHUB:
-        wanted = await _wanted(WRITES_PER_MINUTE, WRITES_PER_HOUR)
-
-        async def take() -> None:
-            await rate_limit(wanted, occupy=writes, timeout_seconds=_LOOK_SECONDS)
-
-        await _until_taken(order, wanted, take)
+    await take_writes(order, workplace_of(order).choice.kind, writes)
     yield
+
+
+async def take_writes(order: TaskOrder, kind: ForgeKind, writes: int) -> None:
+    """As `forge_writes`, for a forge of this kind."""
+    if kind is not ForgeKind.GITHUB:
+        return
+    wanted = await _wanted(WRITES_PER_MINUTE, WRITES_PER_HOUR)
+    if wanted:
+        # not in tries of a few seconds, as slots are: who stops waiting leaves nothing behind that has to be given back
+        await current_engine().session(order).stop.race(_take_rate(wanted, writes))
+
+
+async def _take_rate(wanted: list[str], writes: int) -> None:
+    taking = asyncio.ensure_future(rate_limit(wanted, occupy=writes))
+    try:
+        done, _ = await asyncio.wait({taking}, timeout=_LOOK_SECONDS)
+        if not done:
+            get_run_logger().info("waits until %s allows more writes", ", ".join(wanted))
+        await taking
+    finally:
+        taking.cancel()
 
 
 @asynccontextmanager

@@ -41,6 +41,8 @@ from parallel_workers.spec import TaskOrder
 _DECISIONS_PER_LOOK = 3
 """An answer of the forge (a conflict, no merging by itself) may ask for another decision on the same look."""
 
+_TELL_SECONDS = 30.0
+
 
 class Wakened(NamedTuple):
     """How a merge-wait ended: merged, with work to do, or, when nobody waits here, with what it still waits for."""
@@ -95,12 +97,13 @@ class _MergeWait:
         self._session = current_engine().session(order)
         self._session.memory = memory
         self._forge = workplace_of(order).forge
+        self._told, self._told_at = "", -_TELL_SECONDS
 
     async def look_once(self) -> Wakened:
         """For an engine that does not wait."""
         number = self._seen.number
         own = Turn(self._order.merge, self._memory.has_taken_turn)
-        peers = {**await read_peers(self._order.repository), number: own}
+        peers = {**await read_peers(self._order), number: own}
         seen = await asyncio.to_thread(self._forge.look, tuple(peers), at_once=True)
         return await self._act_on(sight_of(number, seen, peers)._replace(waits_for_forge=self._forge.waits_for_forge()))
 
@@ -212,10 +215,15 @@ class _MergeWait:
                 assert_never(attempt.outcome)
 
     async def _say_why(self, reason: str) -> None:
-        """Tell what is waited for, once per reason: in the log, to who watches, and as the state's message."""
-        if self._session.waiting_for == reason:
-            return
-        self._session.waiting_for = reason
-        get_run_logger().info(reason)
-        current_engine().state_changed(self._order, WorkerState.PR_OPEN, reason)
-        await self._session.enter(enter_state(WorkerState.PR_OPEN, reason))
+        """Tell what is waited for: at once to who watches; to the server, in log and state, not more than so often.
+
+        A hundred that wait for their turn have a new reason at each merge of another.
+        """
+        if self._session.waiting_for != reason:
+            self._session.waiting_for = reason
+            current_engine().state_changed(self._order, WorkerState.PR_OPEN, reason)
+        now = asyncio.get_running_loop().time()
+        if self._told != reason and now - self._told_at >= _TELL_SECONDS:
+            self._told, self._told_at = reason, now
+            get_run_logger().info(reason)
+            await self._session.enter(enter_state(WorkerState.PR_OPEN, reason))

@@ -14,14 +14,17 @@ from flows.remembered import read_remembered
 from flows.worker_lock import is_held
 from flows.worker_states import read_runs, to_record, worker_state
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.spec import TaskOrder
+from parallel_workers.spec import MergePolicy, TaskOrder
 
 _ALIVE = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
-async def read_peers(repository: str) -> dict[int, Turn]:
-    """Turns by pull request number, of every worker of the repository that will see its own through."""
-    return peers_among(await read_living(), repository)
+async def read_peers(order: TaskOrder) -> dict[int, Turn]:
+    """Turns by pull request number, of all that take turns with this worker's; none when a person merges it."""
+    if order.merge is MergePolicy.MANUAL:
+        return {}
+    same_base = [run for run in await read_living() if to_record(run).base_branch == order.base_branch]
+    return peers_among(same_base, order.repository)
 
 
 async def read_living() -> list[FlowRun]:
@@ -31,7 +34,7 @@ async def read_living() -> list[FlowRun]:
 
 
 def peers_among(runs: Iterable[FlowRun], repository: str) -> dict[int, Turn]:
-    """As `read_peers`, among runs that are at hand."""
+    """Turns by pull request number, of every worker of the repository that will see its own through."""
     peers: dict[int, Turn] = {}
     for run in runs:
         record = to_record(run)

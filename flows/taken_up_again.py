@@ -17,6 +17,7 @@ from parallel_workers import messages
 from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, GoOnWaiting, LeaveClosed, decide_reclaim
 from parallel_workers.errors import BaseBranchError, ForgeError
 from parallel_workers.lifecycle import WorkerState
+from parallel_workers.ports import Forge
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work_report import WorkReport
@@ -79,8 +80,9 @@ async def find_reviewed(order: TaskOrder) -> PullRequest | None:
     run = context.flow_run if context else None
     if run is None or run.run_count == 0:
         return None
-    forge = workplace_of(order).forge
-    found = await asyncio.to_thread(forge.fetch_pull_requests, include_ended=True)
+    found = await asyncio.to_thread(
+        _fetch_candidates, workplace_of(order).forge, run.labels.get(f"{LABEL_PREFIX}pr_number")
+    )
     # A suspended run has no process and maybe no worktree here; it trusts the forge. One that was stopped looks itself,
     # unless it was at a rework: what is in its worktree is not to be pushed before that has ended.
     is_handed_in = deployed_run() is not None and f"{LABEL_PREFIX}head_sha" in run.labels
@@ -95,6 +97,17 @@ async def find_reviewed(order: TaskOrder) -> PullRequest | None:
             raise ForgeError(messages.closed_before(order, closed.number))
         case _:
             assert_never(decision)
+
+
+def _fetch_candidates(forge: Forge, recorded: object) -> tuple[PullRequest, ...]:
+    """The pull request that the run has recorded, in one request; only when there is none all of them."""
+    if recorded is not None:
+        try:
+            return (forge.fetch_pull_request(int(str(recorded))),)
+        except ForgeError as error:
+            if error.transient:
+                raise
+    return forge.fetch_pull_requests(include_ended=True)
 
 
 async def is_still_there(order: TaskOrder, done: WorkReport) -> bool:

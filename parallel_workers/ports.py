@@ -106,9 +106,10 @@ class GitRepository(Protocol):
         """
         ...
 
-    def remove_worker(self, plan: WorktreePlan, head_sha: str) -> str | None:
+    def remove_worker(self, plan: WorktreePlan, head_sha: str, *, was_pushed: bool = False) -> str | None:
         """After a merge: remove worktree, branch (here and on the remote, while still at `head_sha`) and mark.
 
+        `was_pushed`: the branch is on the remote, though maybe another machine pushed it. Gone already is well too.
         Answers the rescue ref, if something uncommitted had to be saved.
         """
         ...

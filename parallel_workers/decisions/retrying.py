@@ -29,7 +29,8 @@ _TRANSIENT_ERRNO = frozenset(
 )
 
 # HTTP clients are known by their classes' names, so that the domain needs none of them installed:
-# httpx (https://www.python-httpx.org/exceptions/), httpcore, requests and urllib3.
+# httpx (https://www.python-httpx.org/exceptions/), httpcore, requests and urllib3; so is PyGithub, whose errors
+# carry a `status` of their own.
 _TRANSIENT_NAMES = frozenset(
     {
         "TimeoutException",
@@ -80,10 +81,13 @@ def _judge(error: BaseException) -> bool | None:
 
 
 def _judge_foreign(error: Exception) -> bool | None:
+    names = {kind.__name__ for kind in type(error).__mro__}
     status = getattr(getattr(error, "response", None), "status_code", None)
+    if "GithubException" in names:
+        status = getattr(error, "status", None)
     if isinstance(status, int):
-        return status in _TRANSIENT_STATUS
-    if any(kind.__name__ in _TRANSIENT_NAMES for kind in type(error).__mro__):
+        return status in _TRANSIENT_STATUS or "RateLimitExceededException" in names
+    if names & _TRANSIENT_NAMES:
         return True
     return _is_transient_os_error(error) if isinstance(error, OSError) else None
 

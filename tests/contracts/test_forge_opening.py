@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_draft_becomes_an_open_pull_request_that_says_all_of_it(world: ForgeWorld) -> None:
-    draft = world.draft("one")._replace(labels=("agent", "sprint: 1"), milestone="Phase 5")
+    draft = world.draft("one")._replace(labels=("agent", "sprint: 1"), milestone="Phase 5", creates_milestone=True)
     made = world.forge.ensure_pull_request(draft)
     assert made.state is PullRequestState.OPEN
     assert (made.worker, made.title, made.body) == (draft.worker, draft.title, draft.body)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,14 +45,18 @@ class BareGit:
         return done.stdout.strip()
 
     def _try(
-        self, *arguments: str, stdin: str | None = None, identity: str = "GitHub"
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        identity: str = "GitHub",
+        author: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         who = {f"GIT_{role}_NAME": identity for role in ("AUTHOR", "COMMITTER")}
         mail = {f"GIT_{role}_EMAIL": f"{identity}@users.noreply.example.invalid" for role in ("AUTHOR", "COMMITTER")}
         return subprocess.run(
             ["git", *arguments],
             input=stdin,
-            env=self._environment | who | mail,
+            env=self._environment | who | mail | (author or {}),
             cwd=self.path,
             capture_output=True,
             text=True,
@@ -98,6 +103,21 @@ class BareGit:
         tree, *files = done.stdout.strip().splitlines()
         return MergedTree(tree, tuple(files) or ("?",) if done.returncode else ())
 
+    def merge_many(self, pairs: Sequence[tuple[str, str]]) -> list[MergedTree]:
+        """Many merges in one process; one by one when git cannot do all of them."""
+        lines = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs)
+        options = ("--write-tree", "--stdin", "-z", "--name-only", "--no-messages")
+        done = self._try("merge-tree", *options, stdin=lines)
+        if done.returncode:
+            return [self.merge(ours, theirs) for ours, theirs in pairs]
+        words = iter(done.stdout.split("\0"))
+        found = []
+        for is_clean in itertools.takewhile(bool, words):
+            tree = next(words)
+            files = tuple(itertools.takewhile(bool, words))
+            found.append(MergedTree(tree, () if is_clean == "1" else files))
+        return found
+
     def commit(self, tree: str, parents: Iterable[str], message: str, identity: str = "GitHub") -> str:
         """Make a commit; its sha."""
         options = [word for parent in parents for word in ("-p", parent)]
@@ -116,7 +136,10 @@ class BareGit:
             return None
         if merged.tree == self.tree_of(onto):
             return onto
-        return self.commit(merged.tree, [onto], self.run("log", "-1", "--format=%B", commit), identity)
+        name, mail, date, message = self.run("log", "-1", "--format=%an%x00%ae%x00%aD%x00%B", commit).split("\0")
+        author = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": mail, "GIT_AUTHOR_DATE": date}
+        done = self._try("commit-tree", merged.tree, "-p", onto, stdin=message, identity=identity, author=author)
+        return done.stdout.strip()
 
     def read(self, commit: str, path: str) -> str | None:
         """Text of a file in a commit, or None."""

@@ -83,7 +83,8 @@ class Call:
         """The repository, for a change that needs this permission of an App or fine-grained token."""
         found = self.repository
         if self.account and not self.caller.may(found, "write"):
-            message = "Resource not accessible by personal access token"
+            kind = "personal access token" if self.caller.installation is None else "integration"
+            message = f"Resource not accessible by {kind}"
             raise ApiError(403, message, x_accepted_github_permissions=f"{permission}=write")
         return found
 

@@ -51,7 +51,8 @@ class App:
     created_at: str
     token_seconds: float = 3600.0
     """How long new installation tokens live."""
-    suspended: bool = False
+    is_suspended: bool = False
+    """The owner has switched the installation off: no new tokens."""
 
 
 class _Grant(NamedTuple):

@@ -40,6 +40,8 @@ class Dispatcher:
             return self._git(target, GitRequest(method, parts.query, headers, body))
         if parts.path.startswith(LOGS_PATH):
             return read_log(self._server, parts, headers.get("authorization", ""))
+        if parts.path.startswith("/api/") and not headers.get("user-agent"):
+            return json_answer(403, {"message": "Request forbidden by administrative rules. No User-Agent header."})
         if parts.path == "/api/graphql" and method == "POST":
             return self._graphql.answer(headers, body)
         if match := _REST.fullmatch(parts.path):

@@ -28,6 +28,7 @@ from tests.fake_github.graphql_nodes import actor_node
 from tests.fake_github.graphql_pulls import PullNodes
 from tests.fake_github.graphql_weight import Weight, weigh
 from tests.fake_github.json_answers import json_answer
+from tests.fake_github.mergeability import judge_asked
 from tests.fake_github.values import Json
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class GraphqlApi:
         server = self._server
         return {
             "node": lambda _info, id: self._node(caller, id),  # noqa: A006 (GitHub's name)
-            "nodes": lambda _info, ids: [self._node_or_error(caller, one) for one in ids],
+            "nodes": lambda _info, ids: self._nodes(caller, ids),
             "repository": lambda _info, owner, name, **_: self._repository(caller, f"{owner}/{name}"),
             "viewer": lambda _info: actor_node(server.url, caller.account) if caller.account else None,
             "rateLimit": lambda _info, **_: self._rate_limit(caller, weight),
@@ -117,6 +118,12 @@ class GraphqlApi:
         if found is None:
             raise TypedError("NOT_FOUND", f"Could not resolve to a node with the global id of '{node_id}'")
         return PullNodes(self._server.url, found[0], caller).pull(found[1])
+
+    def _nodes(self, caller: Caller, ids: list[str]) -> list[Json | TypedError]:
+        found = [pair for one in ids if (pair := find_pull(self._server, caller, one))]
+        for state in self._server.repositories.values():
+            judge_asked(state, [pull for owner, pull in found if owner is state])
+        return [self._node_or_error(caller, one) for one in ids]
 
     def _node_or_error(self, caller: Caller, node_id: str) -> Json | TypedError:
         """An error in a list is told for that item; the others are answered."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from tests.fake_github.checks import colours
 from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import Protection, Pull
+
+_MANY = 3
 
 
 def tips(state: RepositoryState, pull: Pull) -> tuple[str, str]:
@@ -21,6 +26,22 @@ def judge(state: RepositoryState, pull: Pull) -> bool:
         pull.judged_for = key
         pull.test_merge_sha = None
     return pull.is_mergeable
+
+
+def judge_asked(state: RepositoryState, pulls: Iterable[Pull]) -> None:
+    """Find out at one go about those whose next read would do it: only for speed."""
+    waiting = [pull for pull in pulls if pull.state == "open" and _is_due(state, pull)]
+    keys = [tips(state, pull) for pull in waiting]
+    if len(waiting) < _MANY:
+        return
+    merged = state.git.merge_many([(base, head) for head, base in keys])
+    for pull, key, result in zip(waiting, keys, merged, strict=True):
+        pull.judged_for, pull.is_mergeable, pull.test_merge_sha = key, not result.conflicts, None
+
+
+def _is_due(state: RepositoryState, pull: Pull) -> bool:
+    key = tips(state, pull)
+    return pull.judged_for != key and pull.asked_for == key and pull.null_answers >= state.null_answers
 
 
 def read_mergeable(state: RepositoryState, pull: Pull) -> bool | None:
@@ -51,11 +72,15 @@ def trial_merge(state: RepositoryState, pull: Pull) -> str | None:
 
 
 def review_decision(state: RepositoryState, pull: Pull) -> str | None:
-    """APPROVED, CHANGES_REQUESTED or REVIEW_REQUIRED; None when the base asks for no reviews."""
+    """APPROVED, CHANGES_REQUESTED or REVIEW_REQUIRED; None when the base asks for no reviews.
+
+    Only reviewers with write access count.
+    """
     needed = state.protections.get(pull.base_branch, Protection()).required_reviews
     if not needed:
         return None
-    words = list(latest_opinions(pull).values())
+    said = latest_opinions(pull).items()
+    words = [word for login, word in said if state.permission_of(login) in {"write", "admin"}]
     if "CHANGES_REQUESTED" in words:
         return "CHANGES_REQUESTED"
     return "APPROVED" if words.count("APPROVED") >= needed else "REVIEW_REQUIRED"
@@ -72,18 +97,36 @@ def objections(state: RepositoryState, pull: Pull) -> list[str]:
     if rules is None:
         return []
     said = colours(state, pull.head_sha)
-    verbs = {"red": "is failing", "pending": "is in progress"}
-    found = [
-        f'Required status check "{name}" {verbs.get(said.get(name, ""), "is expected")}.'
-        for name in rules.required_checks
-        if said.get(name) != "green"
-    ]
+    kinds = {"red": "failing", "pending": "in progress"}
+    missing = {name: kinds.get(said.get(name, ""), "expected") for name in rules.required_checks}
+    found = word_missing_checks({name: kind for name, kind in missing.items() if said.get(name) != "green"}, rules)
     decision = review_decision(state, pull)
     if decision == "CHANGES_REQUESTED":
         found.append("Changes have been requested on this pull request.")
     if decision == "REVIEW_REQUIRED":
         found.append(f"At least {rules.required_reviews} approving review is required by reviewers with write access.")
     return found
+
+
+def word_missing_checks(missing: dict[str, str], rules: Protection) -> list[str]:
+    """GitHub's sentence about required checks that are failing, in progress or expected; none for none."""
+    total, kinds = len(rules.required_checks), set(missing.values())
+    if not missing:
+        return []
+    if total == 1:
+        ((name, kind),) = missing.items()
+        return [f'Required status check "{name}" is {kind}.']
+    if len(kinds) == 1:
+        return [f"{len(missing)} of {total} required status checks are {kinds.pop()}."]
+    counts = " and ".join(f"{count} {kind}" for kind, count in sorted(Counter(missing.values()).items()))
+    return [f"{len(missing)} of {total} required status checks have not succeeded: {counts}."]
+
+
+def objection_behind(state: RepositoryState, pull: Pull) -> str:
+    """What the merge endpoint says of a branch that is behind: its checks, green as they are, count as not there."""
+    rules = state.protections.get(pull.base_branch, Protection())
+    expected = word_missing_checks(dict.fromkeys(rules.required_checks, "expected"), rules)
+    return "".join(expected) or "Head branch is out of date. Review and try the merge again."
 
 
 def is_behind(state: RepositoryState, pull: Pull) -> bool:

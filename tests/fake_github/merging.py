@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.fake_github.bare_git import HEADS, GitFailedError
 from tests.fake_github.calls import ApiError
-from tests.fake_github.mergeability import is_behind, judge, merge_state, objections
+from tests.fake_github.mergeability import is_behind, judge, merge_state, objection_behind, objections
 from tests.fake_github.pushes import take_in_refs
 from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import Account, Pull
@@ -68,7 +68,7 @@ def _refuse(state: RepositoryState, pull: Pull, wish: MergeWish) -> None:
     if against := objections(state, pull):
         raise ApiError(405, " ".join(against))
     if is_behind(state, pull):
-        raise ApiError(405, "Head branch is out of date. Review and try the merge again.")
+        raise ApiError(405, objection_behind(state, pull))
     if state.base_modified_answers > 0:
         state.base_modified_answers -= 1
         raise ApiError(405, BASE_MODIFIED)

@@ -128,9 +128,13 @@ class FakeRepository:
         self.state.list_lag_seconds = seconds
 
     def review(self, number: int, user: str, state: str, body: str = "") -> Review:
-        """Submit a review: APPROVED, CHANGES_REQUESTED or COMMENTED; it answers a request for review."""
+        """Submit a review: APPROVED, CHANGES_REQUESTED or COMMENTED; it answers a request for review.
+
+        A user who was given no permission has write access from then on: of others the review would not count.
+        """
         with self.server.world.lock:
             pull, author = self.pull(number), self.server.account(user)
+            self.state.permissions.setdefault(author.login, "write")
             stamp = self.server.clock.stamp()
             review = Review(next(self.server.world.ids), author, state, body, stamp, pull.head_sha)
             pull.reviews.append(review)

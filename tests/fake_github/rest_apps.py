@@ -78,7 +78,7 @@ def _installation_json(call: Call, app: App) -> Json:
         "updated_at": app.created_at,
         "single_file_name": None,
         "suspended_by": None,
-        "suspended_at": None,
+        "suspended_at": call.server.clock.stamp() if app.is_suspended else None,
     }
 
 
@@ -133,6 +133,8 @@ def create_installation_token(call: Call) -> Answer:
     app = _app(call)
     if call.path["installation"] != str(app.installation_id):
         raise not_found()
+    if app.is_suspended:
+        raise ApiError(403, "This installation has been suspended")
     token, expires_at = call.server.credentials.give_installation_token(app)
     body = {"token": token, "expires_at": expires_at, "permissions": _PERMISSIONS, "repository_selection": "all"}
     return Answer(body, 201)

@@ -24,14 +24,16 @@ from tests.fake_github.recording import RecordedRequest, Recordings, Usage
 from tests.fake_github.repository import FakeRepository
 from tests.fake_github.secondary import SecondaryLimits
 from tests.fake_github.state import RepositoryState, new_world
+from tests.fake_github.tls import TlsFiles
 from tests.fake_github.values import Account
 
 
 class FakeGitHub:
-    """Use it as a context manager; `folder` holds the bare repositories."""
+    """Use it as a context manager; `folder` holds the bare repositories. With `tls` it speaks https."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: TlsFiles | None = None) -> None:
         self.folder = folder
+        self.tls = tls
         self.world = new_world()
         self.clock = self.world.clock
         self.accounts: dict[str, Account] = {}
@@ -44,7 +46,7 @@ class FakeGitHub:
         self.faults = Faults()
         self.usage = Usage()
         self.recordings = Recordings()
-        self._listener = Listener(self)
+        self._listener = Listener(self, tls.context() if tls else None)
         self._thread = threading.Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.02})
         self._dispatcher = Dispatcher(self)
 
@@ -63,7 +65,7 @@ class FakeGitHub:
     @property
     def url(self) -> str:
         """Where people look (`GITHUB_SERVER_URL`); repositories are cloned from `<url>/<owner>/<name>.git`."""
-        return f"http://127.0.0.1:{self._listener.server_address[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._listener.server_address[1]}"
 
     @property
     def api_url(self) -> str:

@@ -76,6 +76,21 @@ def test_pygithub_renews_a_token_that_is_about_to_expire(hub: Hub, app: App) -> 
     client.close()
 
 
+def test_an_installation_that_may_only_read(hub: Hub, app: App) -> None:
+    hub.repository.state.permissions[app.bot.login] = "read"
+    with integration(hub, app) as asked:
+        client = asked.get_github_for_installation(app.installation_id)
+    with pytest.raises(GithubException, match="Resource not accessible by integration"):
+        client.get_repo("octo/project").create_label("x", "ededed")
+    client.close()
+
+
+def test_a_suspended_installation_gives_no_token(hub: Hub, app: App) -> None:
+    app.is_suspended = True
+    with integration(hub, app) as asked, pytest.raises(GithubException, match="suspended"):
+        asked.get_access_token(app.installation_id)
+
+
 def test_another_key_is_refused(hub: Hub, app: App) -> None:
     other, _ = new_keys()
     with integration(hub, app, other) as asked, pytest.raises(GithubException) as caught:

@@ -80,6 +80,17 @@ def test_all_that_is_watched(hub: Hub) -> None:
     assert watch(hub, 1)["reviewThreads"]["nodes"][0]["isResolved"]
 
 
+def test_many_are_found_mergeable_or_not_at_one_go(hub: Hub) -> None:
+    for name in "abcd":
+        hub.open(f"feature/{name}", {"same.txt" if name in "bc" else f"{name}.txt": f"{name}\n"})
+    hub.push("main", {"same.txt": "other\n"})
+    ids = [pull.node_id for pull in hub.repository.pulls.values()]
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on PullRequest { mergeable } } }"
+    first, second = (ask(hub, query, ids=ids)["nodes"] for _ in range(2))
+    assert {node["mergeable"] for node in first} == {"UNKNOWN"}
+    assert [node["mergeable"] for node in second] == ["MERGEABLE", "CONFLICTING", "CONFLICTING", "MERGEABLE"]
+
+
 def test_a_merged_one(hub: Hub) -> None:
     hub.open("feature/a")
     sha = hub.repository.merge(1, "squash")

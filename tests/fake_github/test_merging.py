@@ -84,7 +84,36 @@ def test_states_by_rules(hub: Hub) -> None:
     assert hub.known(1).mergeable_state == "unstable"
     hub.push("main", {"main.txt": "m"})
     assert hub.known(1).mergeable_state == "behind"
-    assert refused(hub)[0] == 405
+    assert refused(hub) == (405, 'Required status check "ci" is expected.')
+
+
+def test_how_several_required_checks_are_told(hub: Hub) -> None:
+    hub.open("feature/a")
+    hub.repository.protect(required_checks=["ci", "lint", "docs"], strict_up_to_date=True)
+    assert refused(hub) == (405, "3 of 3 required status checks are expected.")
+    hub.repository.set_check(1, "ci", "failure")
+    hub.repository.set_check(1, "docs")
+    assert refused(hub) == (405, "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.")
+    hub.repository.set_check(1, "ci")
+    hub.repository.set_check(1, "lint")
+    hub.push("main", {"main.txt": "m"})
+    assert refused(hub) == (405, "3 of 3 required status checks are expected.")
+
+
+def test_only_reviews_of_who_may_write_count(hub: Hub) -> None:
+    hub.repository.protect(required_reviews=1)
+    hub.repository.give("reader", "read")
+    hub.open("feature/a")
+    hub.repository.review(1, "reader", "APPROVED")
+    assert hub.known(1).mergeable_state == "blocked"
+    hub.repository.review(1, "ann", "APPROVED")
+    assert hub.known(1).mergeable_state == "clean"
+    review = hub.repository.review(1, "bob", "CHANGES_REQUESTED")
+    assert refused(hub) == (405, "Changes have been requested on this pull request.")
+    hub.repository.review(1, "bob", "COMMENTED", "Hm.")
+    assert hub.known(1).mergeable_state == "blocked"
+    hub.repository.dismiss(1, review)
+    assert hub.known(1).mergeable_state == "clean"
 
 
 def test_updating_a_branch(hub: Hub) -> None:

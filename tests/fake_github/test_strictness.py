@@ -78,3 +78,8 @@ def test_the_fake_is_its_own_proxy(hub: Hub) -> None:
     answer = requests.get("http://api.example.invalid/api/v3/rate_limit", proxies={"http": hub.server.url}, timeout=5)
     assert answer.status_code == 200
     assert hub.server.requests[-1].target == "http://api.example.invalid/api/v3/rate_limit"
+
+
+def test_a_request_without_a_user_agent_is_forbidden(hub: Hub) -> None:
+    answer = requests.get(f"{hub.server.api_url}/rate_limit", headers={"User-Agent": ""}, timeout=5)
+    assert answer.status_code == 403

@@ -190,3 +190,29 @@ def test_a_base_that_moved_again_is_merged_anew_and_what_was_begun_is_saved(plac
         place.worktree, "for-each-ref", "--format=%(refname)", "refs/parallel-workers/rescue"
     ).split()
     assert place.git(place.worktree, "show", f"{rescued}:README.md") == "half solved"
+
+
+def test_after_the_merge_a_branch_that_a_reviewer_added_to_goes_here_and_on_the_remote(
+    place: Place, make_plan: MakePlan
+) -> None:
+    plan = make_plan(place.repository)
+    theirs = place.person_pushes({"theirs.txt": "theirs\n"})
+    place.git(place.repository.path, "fetch", "--quiet", "origin")
+    place.git(place.repository.path, "update-ref", "-d", f"refs/parallel-workers/pushed/{BRANCH}")
+    place.repository.remove_worker(plan, theirs)
+    assert place.git(place.repository.path, "branch", "--list", BRANCH) == ""
+    assert place.git(place.person, "ls-remote", "origin", BRANCH) != "", "nobody said that it was pushed"
+    for _ in range(2):
+        place.repository.remove_worker(plan, theirs, was_pushed=True)
+        assert place.git(place.person, "ls-remote", "origin", BRANCH) == "", "gone already is well too"
+
+
+def test_after_the_merge_a_branch_that_moved_on_stays_on_the_remote_and_unmerged_work_here(
+    place: Place, make_plan: MakePlan
+) -> None:
+    plan, merged = make_plan(place.repository), place.head()
+    mine = place.commit(place.worktree, {"more.txt": "more\n"})
+    theirs = place.person_pushes({"theirs.txt": "theirs\n"})
+    place.repository.remove_worker(plan, merged, was_pushed=True)
+    assert place.git(place.person, "ls-remote", "origin", BRANCH).split()[0] == theirs
+    assert place.git(place.repository.path, "rev-parse", BRANCH) == mine

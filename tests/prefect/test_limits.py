@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.exceptions import ObjectNotFound
 
 from deployments.embedded_server import ServerAddress
-from flows.limits import agent_limit, ensure_work_limit, read_limits, work_limit
+from flows.limits import (
+    COMMENT,
+    OPEN,
+    WRITES_PER_MINUTE,
+    agent_limit,
+    ensure_work_limit,
+    rate_limits,
+    read_limits,
+    take_writes,
+    work_limit,
+)
+from flows.local_engine import LocalEngine, use_engine
 from flows.run_batch import RunOptions, carry_out
+from parallel_workers.spec import ForgeKind, TaskOrder
 from tests.prefect.batches import shell_batch
 
 # An agent that finds another one at work says so.
@@ -48,6 +65,44 @@ async def test_what_an_operator_set_stays(prefect_server: ServerAddress) -> None
         assert work_limit("kept-project") in await read_limits()
         limit = await client.read_global_concurrency_limit_by_name(work_limit("kept-project"))
     assert limit.limit == 2
+
+
+async def test_writes_to_github_are_spread_and_other_forges_are_not_slowed(
+    prefect_server: ServerAddress, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    repository = make_repository()
+    outcome = await carry_out(shell_batch(repository, {"T": {}}), options=RunOptions(str(tmp_path / "trees")))
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(outcome.tasks[0].flow_run_id))
+        order = TaskOrder.model_validate(run.parameters["order"])
+        assert order.forge is ForgeKind.LOCAL
+        slow = GlobalConcurrencyLimitCreate(name=WRITES_PER_MINUTE, limit=3, slot_decay_per_second=1.0)
+        with suppress(ObjectNotFound):  # the server is shared, and `up` makes it too
+            await client.delete_global_concurrency_limit_by_name(WRITES_PER_MINUTE)
+        await client.create_global_concurrency_limit(slow)
+        try:
+            assert await seconds_for_writes(order, 6) < 1
+            limited = await seconds_for_writes(order, 6, kind=ForgeKind.GITHUB)
+        finally:
+            await client.delete_global_concurrency_limit_by_name(WRITES_PER_MINUTE)
+    assert 2 <= limited < 30, "three at once, three more one after the other"
+
+
+@flow(name="test-writes", validate_parameters=False)
+async def seconds_for_writes(order: TaskOrder, writes: int, kind: ForgeKind = ForgeKind.LOCAL) -> float:
+    with use_engine(LocalEngine()):
+        begun = time.monotonic()
+        for _ in range(writes):
+            await take_writes(order, kind, 1)
+        return time.monotonic() - begun
+
+
+def test_rate_limits_stay_below_what_github_bears() -> None:
+    per_minute, per_hour = rate_limits()
+    for limit, seconds, most in ((per_minute, 60, 80), (per_hour, 3600, 500)):
+        assert limit.slot_decay_per_second
+        assert limit.limit + limit.slot_decay_per_second * seconds <= most
+        assert limit.limit >= max(OPEN, COMMENT), "one call must fit"
 
 
 async def test_a_worker_that_waits_for_a_slot_hears_a_stop_and_a_slot_that_is_held_is_given_back(

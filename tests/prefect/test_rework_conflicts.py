@@ -10,6 +10,7 @@ import pytest
 
 from deployments.embedded_server import ServerAddress
 from flows.run_batch import RunOptions, carry_out
+from flows.watch_pull_requests import watch
 from parallel_workers.adapters.local_forge.forge import open_local_forge
 from parallel_workers.spec import MergeMethod
 from tests.conftest import Git
@@ -121,3 +122,38 @@ async def test_an_agent_that_leaves_markers_is_told_and_then_a_person_is_asked(
     forge.close_pull_request(1)
     (task,) = (await running).tasks
     assert task.result == "failed"
+
+
+async def test_the_loop_takes_a_worker_that_nobody_runs_back_to_work(
+    prefect_server: ServerAddress, make_repository: MakeRepository, git: Git, tmp_path: Path
+) -> None:
+    repository, runs, seen = make_repository("repo", FILES, bare_remote=True), tmp_path / "runs", Recorder()
+    batch = shell_batch(repository, {"T": {"shell": settling_agent(runs)}}, merge="manual", project="looped")
+    stop, options = asyncio.Event(), RunOptions(str(tmp_path / "trees"), poll_seconds=0.2)
+    running = asyncio.create_task(carry_out(batch, observer=seen, stop=stop, options=options))
+    await seen.until_waits("a person to merge")
+    stop.set()
+    (task,) = (await running).tasks
+    (repository / "shared.txt").write_text("begin\ntheirs\n")
+    git(repository, "commit", "--quiet", "--all", "--message", "feat: theirs")
+    git(repository, "push", "--quiet", "origin", "main")
+    for _ in range(2):
+        assert await looked("looped") == 1
+        assert runs_of(runs, "T") == 2, "once for the conflict, and for nothing else"
+    assert open_local_forge(repository).merge_pull_request(1, MergeMethod.SQUASH).outcome == "merged"
+    assert await looked("looped") == 0
+    assert (await states_of(task.flow_run_id))[-4:] == ["PR_OPEN", "WORKING", "PR_OPEN", "MERGED"]
+    assert git(repository, "branch", "--list", "feature/*") == ""
+
+
+async def looked(project: str) -> int:
+    """One look of the loop; how many workers wait after it."""
+    waiting: list[int] = []
+    await watch(
+        project=project,
+        poll_seconds=0.1,
+        max_iterations=1,
+        stop=asyncio.Event(),
+        on_look=lambda records: waiting.append(len(records)),
+    )
+    return waiting[0]

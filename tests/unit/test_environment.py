@@ -56,8 +56,20 @@ def test_every_name_is_either_kept_or_withheld(environment: dict[str, str], gran
     "name",
     [
         *("FOO_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "MY_API_KEY", "OPENAI_API_KEY", "APIKEY"),
-        *("TOKEN", "PASSWORD", "SECRET", "github_token", "GH_TOKEN", "DB_PASSWD", "DB_PWD", "MYSQL_PASS", "PGPASSWORD"),
+        *(
+            "TOKEN",
+            "PASSWORD",
+            "SECRET",
+            "github_token",
+            "GH_TOKEN",
+            "GITHUB_TOKEN",
+            "DB_PASSWD",
+            "DB_PWD",
+            "MYSQL_PASS",
+            "PGPASSWORD",
+        ),
         *("GOOGLE_APPLICATION_CREDENTIALS", "npm_config__auth", "NODE_AUTH_TOKEN", "SIGNING_KEY_BASE64"),
+        "PARALLEL_WORKERS_GITHUB_APP_KEY",
         *("SSH_AUTH_SOCK", "DATABASE_URL", "SENTRY_DSN", "LC_API_KEY", "SSH_KEY_PASSPHRASE", "SECRET_KEY_BASE"),
     ],
 )

@@ -9,6 +9,7 @@ import subprocess
 
 import httpx
 import pytest
+from github import GithubException, RateLimitExceededException, UnknownObjectException
 
 from parallel_workers.decisions.retrying import should_retry
 from parallel_workers.errors import (
@@ -113,3 +114,10 @@ def test_our_own_word_goes_over_what_caused_it() -> None:
     error = ForgeError("the token is not accepted")
     error.__cause__ = ConnectionResetError()
     assert should_retry(error) is False
+
+
+def test_pygithubs_errors_are_judged_by_their_status() -> None:
+    assert should_retry(GithubException(502, {"data": "<html>"}))
+    assert should_retry(RateLimitExceededException(403, {"message": "API rate limit exceeded"}))
+    assert not should_retry(GithubException(422, {"message": "Validation Failed"}))
+    assert not should_retry(UnknownObjectException(404, {"message": "Not Found"}))

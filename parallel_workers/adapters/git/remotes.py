@@ -49,7 +49,7 @@ def delete_remote_branch(opened: OpenedRepository, branch: str, head_sha: str) -
         GitCommandError: the remote refused, or could not be reached.
     """
     remote = opened.remote
-    if remote is None or read_ref(opened.common_dir, pushed_ref(branch)) is None:
+    if remote is None:
         return
     output = _push(opened, "", branch, head_sha)
     if output.code != 0 and _lease_failed(output):

@@ -55,10 +55,11 @@ def remove_worktree(opened: OpenedRepository, worktree: Path, *, force: bool) ->
     return rescued
 
 
-def remove_worker(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) -> str | None:
+def remove_worker(opened: OpenedRepository, plan: WorktreePlan, head_sha: str, *, was_pushed: bool) -> str | None:
     """Remove all that a merged worker leaves; the rescue ref, if it left something uncommitted.
 
-    The worktree goes; the branch goes, here and on the remote, where it is still at `head_sha`. Again is harmless.
+    The worktree goes; the branch goes, on the remote where it is still at `head_sha`, and here where nothing is on it
+    that `head_sha` has not. `was_pushed`: it was, even if this machine knows nothing of it. Again is harmless.
     """
     linked = find_linked(opened.common_dir, plan.path)
     if linked is not None and linked.worker != plan.worker:
@@ -67,7 +68,8 @@ def remove_worker(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) -
     rescued = remove_worktree(opened, plan.path, force=True) if linked is not None else None
     reach("removal.worktree-removed")
     # before the refs: while the pushed ref is there, a second run knows that the remote has to be asked
-    delete_remote_branch(opened, plan.branch, head_sha)
+    if was_pushed or read_ref(opened.common_dir, pushed_ref(plan.branch)) is not None:
+        delete_remote_branch(opened, plan.branch, head_sha)
     reach("removal.remote-branch-deleted")
     _delete_refs(opened, plan, head_sha)
     reach("removal.refs-deleted")
@@ -140,8 +142,8 @@ def _delete_refs(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) ->
     """Branch, mark and push record in one transaction."""
     lines = []
     branch_sha = read_ref(opened.common_dir, branch_ref(plan.branch))
-    if branch_sha == head_sha and not _is_checked_out(opened, plan.branch):
-        lines.append(f"delete {branch_ref(plan.branch)} {head_sha}\n")
+    if branch_sha and _is_in(opened, branch_sha, head_sha) and not _is_checked_out(opened, plan.branch):
+        lines.append(f"delete {branch_ref(plan.branch)} {branch_sha}\n")
     elif branch_sha is not None:
         logger.warning(
             "branch {} is kept: it is at {}, or checked out, and not only at {}", plan.branch, branch_sha, head_sha
@@ -150,6 +152,11 @@ def _delete_refs(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) ->
     lines.extend(f"delete {ref}\n" for ref in marks if read_ref(opened.common_dir, ref) is not None)
     if lines:
         opened.git("update-ref", "--stdin", stdin="".join(lines))
+
+
+def _is_in(opened: OpenedRepository, sha: str, head_sha: str) -> bool:
+    """Whether `head_sha` has all of `sha`: a reviewer may have added to what was pushed. One not here has nothing."""
+    return sha == head_sha or opened.ask("merge-base", "--is-ancestor", sha, head_sha).code == 0
 
 
 def _is_checked_out(opened: OpenedRepository, branch: str) -> bool:

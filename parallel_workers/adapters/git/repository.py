@@ -143,9 +143,9 @@ class GitPythonRepository:
         """Remove a linked worktree; the rescue ref, if work was saved. Raises UnsavedWorkError unless `force`."""
         return removal.remove_worktree(self._opened, worktree, force=force)
 
-    def remove_worker(self, plan: WorktreePlan, head_sha: str) -> str | None:
+    def remove_worker(self, plan: WorktreePlan, head_sha: str, *, was_pushed: bool = False) -> str | None:
         """After a merge: remove worktree, branch and mark; the rescue ref, if work was left uncommitted."""
-        return removal.remove_worker(self._opened, plan, head_sha)
+        return removal.remove_worker(self._opened, plan, head_sha, was_pushed=was_pushed)
 
     def prune(self) -> tuple[Path, ...]:
         """Forget linked worktrees whose folder is gone; the paths forgotten."""

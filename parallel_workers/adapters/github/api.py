@@ -16,6 +16,7 @@ from parallel_workers.spec import MergeMethod
 Json = dict[str, Any]
 PER_PAGE = 100
 
+_MOVED = {301, 307, 308}
 _FACTS_SECONDS = 600.0
 _ALLOWED = {
     MergeMethod.MERGE: "allow_merge_commit",
@@ -96,9 +97,7 @@ class RepositoryApi:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """The answer to a GET, refusals and 304 included; `path` may be a page's `next_url` too."""
-        return self.connection.call(
-            Request(what, Kind.READ, "GET", self._url(path), parameters, headers=headers, repeatable=True)
-        )
+        return self._call(Request(what, Kind.READ, "GET", path, parameters, headers=headers, repeatable=True))
 
     def pages(self, what: str, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[list[Json]]:
         """The pages of a list, one request each. Raises RefusedError."""
@@ -111,15 +110,15 @@ class RepositoryApi:
     def change(self, what: str, path: str, body: Any, verb: str = "PATCH") -> Any:
         """A write that comes to the same when done twice; its answer's body. Raises RefusedError."""
         kind = Kind.CREATE if verb == "POST" else Kind.WRITE
-        return self.connection.ask(Request(what, kind, verb, self._url(path), body=body, repeatable=True)).body
+        return self._good(what, self._call(Request(what, kind, verb, path, body=body, repeatable=True))).body
 
     def create(self, what: str, path: str, body: Any) -> Answer:
         """A write that must not be done twice; the answer, refusals too. Raises UnknownOutcomeError."""
-        return self.connection.call(Request(what, Kind.CREATE, "POST", self._url(path), body=body))
+        return self._call(Request(what, Kind.CREATE, "POST", path, body=body))
 
     def put(self, what: str, path: str, body: Any) -> Answer:
         """The same for what is no new thing: a merge, an update of a branch."""
-        return self.connection.call(Request(what, Kind.WRITE, "PUT", self._url(path), body=body))
+        return self._call(Request(what, Kind.WRITE, "PUT", path, body=body))
 
     def query(self, what: str, text: str, variables: Mapping[str, Any] | None = None) -> GraphAnswer:
         """A GraphQL query. What it could not answer is missing in the data, with an error beside it.
@@ -144,6 +143,20 @@ class RepositoryApi:
         if not data and errors and kind is Kind.GRAPHQL:
             raise RefusedError(what, answer)
         return GraphAnswer(data, errors, int((data.get("rateLimit") or {}).get("cost") or 1))
+
+    def is_renamed(self) -> bool:
+        """Ask GitHub for the name again; whether it is another one than before."""
+        before = self.facts.full_name
+        with self._lock:
+            self._facts = None
+        return self.facts.full_name != before
+
+    def _call(self, request: Request) -> Answer:
+        """Under the repository's new name, if it was renamed just now: a write that is redirected is not done."""
+        answer = self.connection.call(request._replace(url=self._url(request.url)))
+        if answer.status in _MOVED and self.is_renamed():
+            return self.connection.call(request._replace(url=self._url(request.url)))
+        return answer
 
     def _url(self, path: str) -> str:
         return path if "://" in path else f"/repos/{self.facts.full_name}{path}"

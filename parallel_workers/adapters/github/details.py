@@ -95,7 +95,7 @@ class Details:
         for one in chunk:
             node = answer.data.get(f"p{one.pull_request.number}")
             if node:
-                one.take_full(node)
+                one.take_full(node, self._now())
 
     def _pay(self, answer: GraphAnswer) -> None:
         self._points.spend(answer.cost, self._now())

@@ -22,9 +22,8 @@ class Dresser:
         self._api = api
         self._labels = labels
 
-    def dress(self, pull: Json, draft: PullRequestDraft) -> Json:
+    def dress(self, pull: Json, draft: PullRequestDraft, *, is_new: bool) -> Json:
         """The pull request with all that the draft asks for, as far as GitHub lets it; the rest is a warning."""
-        is_new = pull["created_at"] == pull["updated_at"]
         changes = self._missing(pull, draft)
         if changes:
             what = f"label pull request #{pull['number']}"

@@ -66,7 +66,7 @@ class Limiter:
         # below the documented 900 points a minute, and with room for one more process on the same token
         self._points = {"core": SlidingWindow(600, 60), "graphql": SlidingWindow(1000, 60)}
         # 80 a minute and 500 an hour are documented; never in one burst
-        self._creations = (SlidingWindow(15, 10), SlidingWindow(75, 60), SlidingWindow(480, 3600))
+        self._creations = (SlidingWindow(40, 10), SlidingWindow(75, 60), SlidingWindow(480, 3600))
 
     def admit(self, kind: Kind) -> None:
         """Return when the call may go out, after a short pause if need be.
@@ -74,11 +74,12 @@ class Limiter:
         Raises:
             ForgeBusyError: it may not for longer than a thread should sleep.
         """
-        patience = CREATING_PATIENCE_SECONDS if kind is Kind.CREATE else PATIENCE_SECONDS
         with self._lock:
             now = self._timing.now()
             at = self._free_at(kind, now)
-            if at - now > patience:
+            # only for our own queue of creations: what GitHub refuses is over when it says, not sooner
+            is_queued = kind is Kind.CREATE and self._refused_until(kind) <= now
+            if at - now > (CREATING_PATIENCE_SECONDS if is_queued else PATIENCE_SECONDS):
                 raise ForgeBusyError(self._reason(kind, at), as_time(at))
             self._note(kind, at)
         if at > now:
@@ -106,12 +107,15 @@ class Limiter:
             return _paused(self._busy_until) if self._busy_until - now > PATIENCE_SECONDS else ""
 
     def _free_at(self, kind: Kind, now: float) -> float:
-        at = max(now, self._busy_until, self._exhausted_until.get(kind.resource, 0.0))
+        at = max(now, self._refused_until(kind))
         at = max(at, self._spread_at(kind.resource, now))
         at = max(at, self._points[kind.resource].free_at(now, _WEIGHTS[kind]))
         if kind is Kind.CREATE:
             at = max(at, *(window.free_at(now) for window in self._creations))
         return at
+
+    def _refused_until(self, kind: Kind) -> float:
+        return max(self._busy_until, self._exhausted_until.get(kind.resource, 0.0))
 
     def _note(self, kind: Kind, at: float) -> None:
         self._points[kind.resource].add(at, _WEIGHTS[kind])

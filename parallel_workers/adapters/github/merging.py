@@ -126,19 +126,22 @@ class Merger:
         if any(answer.names(word) for word in _CONFLICT_WORDS):
             files = self._find_conflicts(pull_request)
             if files:
-                names = ", ".join(files)
-                reason = f"conflicts with {pull_request.base_branch} in {names}"
-                return MergeAttempt(MergeOutcome.CONFLICT, reason, pull_request, files)
+                return MergeAttempt(MergeOutcome.CONFLICT, _conflict(pull_request, files), pull_request, files)
         return MergeAttempt(MergeOutcome.WAIT, f"GitHub does not merge it yet: {answer.message}", pull_request)
 
     def _why_not_updated(self, what: str, number: int, answer: Answer, head_sha: str) -> str:
         if answer.status != 422:
             raise RefusedError(what, answer)
         now = self._watcher.fetch(number)
+        if now.state is not PullRequestState.OPEN:
+            return f"it is {now.state.value}"
         if now.head_sha != head_sha:
             return f"{now.head_branch} moved from {head_sha[:12]} since it was looked at"
         # what was asked for holds already
-        return "" if answer.names("no new commits") else answer.message
+        if answer.names("no new commits"):
+            return ""
+        files = self._find_conflicts(now) if answer.names("conflict") else ()
+        return _conflict(now, files) if files else answer.message
 
 
 def _texts(pull_request: PullRequest, method: MergeMethod) -> Json:
@@ -156,6 +159,10 @@ def _texts(pull_request: PullRequest, method: MergeMethod) -> Json:
 def visible_text(body: str) -> str:
     """The body as a commit message: without comments that only GitHub hides."""
     return re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL).strip()
+
+
+def _conflict(pull_request: PullRequest, files: tuple[str, ...]) -> str:
+    return f"conflicts with {pull_request.base_branch} in {', '.join(files)}"
 
 
 def _ended(pull_request: PullRequest) -> MergeAttempt:

@@ -41,6 +41,9 @@ class MovedPages:
         """
         headers = {"If-None-Match": self._etag} if self._etag else {}
         first = self._api.read(_WHAT, "/pulls", _PARAMETERS, headers)
+        if first.status == 200 and self._is_of_another_name(first.body) and self._api.is_renamed():
+            # PyGithub follows the redirect of a renamed repository, and leaves out what was asked for
+            first = self._api.read(_WHAT, "/pulls", _PARAMETERS)
         if first.status == 304:
             self._etag = first.headers.get("etag", self._etag)
             return Moved((), 1, is_whole=False)
@@ -58,6 +61,12 @@ class MovedPages:
     def forget(self) -> None:
         """Look at everything again."""
         self._etag = self._until = ""
+
+    def _is_of_another_name(self, page: list[Json]) -> bool:
+        """Also when it is empty although there was something: pull requests are never deleted."""
+        if not page:
+            return bool(self._until)
+        return bool(page[0]["base"]["repo"]["full_name"] != self._api.facts.full_name)
 
     def _has_reached_known(self, page: list[Json], pulls: list[Json], is_enough: Callable[[list[Json]], bool]) -> bool:
         if not page:

@@ -43,12 +43,13 @@ class Opener:
             found = self._find(draft)
             if found is not None and found.get("merged_at"):
                 return found
+            is_new = found is None
             if found is None:
                 self._ensure_pushed(draft)
                 found = write_once(lambda: self._create(draft), lambda: self._find_open(draft), self._api.timing)
             else:
                 found = self._update(found, draft)
-            return self._dresser.dress(self._with_head(found, draft), draft)
+            return self._dresser.dress(self._with_head(found, draft), draft, is_new=is_new)
 
     def _find(self, draft: PullRequestDraft) -> Json | None:
         """An open one of the branch, ours first; else the one merged at this head. A closed one does not count."""

@@ -16,6 +16,7 @@ from parallel_workers.pull_requests import PullRequest, PullRequestState
 Json = dict[str, Any]
 
 _RUNNING_ROLLUPS = {"PENDING", "EXPECTED"}
+_SAME_SECOND = 2.0
 _DETAILED_ROLLUPS = {"FAILURE", "ERROR", *_RUNNING_ROLLUPS}
 
 
@@ -30,6 +31,8 @@ class Sighting:
     brief_at: float = 0.0
     full: Json = field(default_factory=dict)
     full_for: tuple[Any, ...] = ()
+    is_full_early: bool = False
+    """The full answer is of the second of the last change: another change in that second would not be told."""
     due_at: float = 0.0
     pause: float = 0.0
     mergeable_due_at: float = 0.0
@@ -52,7 +55,8 @@ class Sighting:
         rollup = _rollup(self.brief)
         if rollup not in _DETAILED_ROLLUPS and not _unresolved(self.brief) and not self.brief["reviews"]["totalCount"]:
             return False
-        return self.full_for != _key(self.brief) or (rollup in _DETAILED_ROLLUPS and self.due_at <= now)
+        may_have_moved = rollup in _DETAILED_ROLLUPS or self.is_full_early
+        return self.full_for != _key(self.brief) or (may_have_moved and self.due_at <= now)
 
     def take_pull(self, pull: Json, now: float) -> bool:
         """Take in a REST answer; whether it moved. One older than what is known is left aside, merged stays merged."""
@@ -81,9 +85,10 @@ class Sighting:
         if node["mergeable"] == "UNKNOWN" and changed:
             self.mergeable_due_at, self.mergeable_pause = now, 0.0
 
-    def take_full(self, node: Json) -> None:
-        """Take in a full answer. A brief one is in it."""
+    def take_full(self, node: Json, now: float) -> None:
+        """Take in a full answer. It belongs to the brief one that asked for it."""
         self.full, self.full_for = node, _key(self.brief)
+        self.is_full_early = now - datetime.fromisoformat(node["updatedAt"]).timestamp() < _SAME_SECOND
 
     def note_mergeability_asked(self, now: float, pace: WatchPace) -> None:
         """It was read, which starts GitHub's job; look again after a growing pause."""

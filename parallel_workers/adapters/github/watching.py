@@ -30,6 +30,8 @@ Json = dict[str, Any]
 
 _FIRST_PAGES_MOST = 15
 """How far back the first look goes for pull requests that are asked for; older ones are read one by one."""
+_AT_ONCE_PAUSES_SECONDS = (0.5, 1.0, 2.0)
+"""Who asks to look at once wants to know whether it can be merged, which GitHub only begins to find out when asked."""
 _MERGEABILITY_READS = 2
 """Single pull requests read in one look to start GitHub's job."""
 
@@ -56,7 +58,7 @@ class Watcher:
         asked_at = self._now()
         with self._lock:
             # somebody else began a look at once after we had asked for one
-            at_once = at_once and self._looked_at < asked_at
+            at_once = at_once and self._looked_at <= asked_at
             try:
                 self._refresh(frozenset(numbers), at_once=at_once)
             except ForgeBusyError:
@@ -127,6 +129,11 @@ class Watcher:
         known = self._memory.known(numbers)
         self._details.refresh(known, at_once=at_once)
         self._start_mergeability(known)
+        for pause in _AT_ONCE_PAUSES_SECONDS if at_once else ():
+            if not any(one.is_mergeability_unknown for one in known):
+                break
+            self._api.timing.sleep(pause)
+            self._start_mergeability(known)
 
     def _look_at_list(self, numbers: frozenset[int]) -> None:
         missing = {number for number in numbers - self._unknown if self._memory.find(number) is None}

@@ -1,0 +1,76 @@
+"""What an hour of watching costs, at one, a hundred and a thousand open pull requests."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from parallel_workers.adapters.github.pace import GRAPH_BURST, GRAPH_PER_HOUR, LIST_BURST, LIST_PER_HOUR
+from parallel_workers.adapters.github.windows import Allowance
+from parallel_workers.pull_requests import PullRequestState
+
+if TYPE_CHECKING:
+    from tests.github.conftest import GitHubWorld
+
+REST_AN_HOUR, POINTS_AN_HOUR = 720, 1_200
+_TICK_SECONDS = 5
+
+
+def test_the_budget_holds_by_arithmetic() -> None:
+    # the repository itself is read every ten minutes
+    assert LIST_BURST + LIST_PER_HOUR + 6 <= REST_AN_HOUR
+    # the last chunk of a full query may overdraw by its 3 points
+    assert GRAPH_BURST + GRAPH_PER_HOUR + 3 <= POINTS_AN_HOUR
+    allowance, spent = Allowance(LIST_BURST, LIST_PER_HOUR, 0.0), 0
+    for second in range(3600):
+        while allowance.left(second) >= 1:
+            allowance.spend(1, second)
+            spent += 1
+    assert spent <= LIST_BURST + LIST_PER_HOUR
+
+
+@pytest.mark.parametrize("is_busy", [False, True], ids=["quiet", "busy"])
+@pytest.mark.parametrize("count", [1, 100, 1000])
+@pytest.mark.timeout(300)
+def test_an_hour_of_looks(github: GitHubWorld, count: int, *, is_busy: bool) -> None:
+    """In a busy repository something moves every ten seconds, and a check reports as often."""
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    numbers = github.repository.seed(count, user="worker")
+    chance = random.Random(5)  # noqa: S311 - not a secret
+    start, ticks = clock.now(), 0
+    before = (github.server.usage.rest + github.server.usage.not_modified, github.server.usage.graphql_points)
+    while clock.now() - start < 3600:
+        if is_busy and ticks % 2 == 0:
+            number = chance.choice(numbers)
+            github.repository.review(number, "rita", "COMMENTED", f"{ticks}")
+            github.repository.set_check(chance.choice(numbers), "ci", None if ticks % 3 else "failure")
+        seen = forge.look(numbers)
+        assert len(seen) == count
+        ticks += 1
+        clock.advance(_TICK_SECONDS)
+    requests = github.server.usage.rest + github.server.usage.not_modified - before[0]
+    points = github.server.usage.graphql_points - before[1]
+    print(f"{count} open, {'busy' if is_busy else 'quiet'}: {requests} REST requests, {points} GraphQL points an hour")  # noqa: T201
+    assert requests <= REST_AN_HOUR
+    assert points <= POINTS_AN_HOUR
+
+
+def test_a_merge_is_seen_within_seconds_among_a_thousand(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    numbers = github.repository.seed(1000, user="worker")
+    for _ in range(60):
+        forge.look(numbers)
+        clock.advance(_TICK_SECONDS)
+    github.repository.merge(numbers[500])
+    for _ in range(4):
+        clock.advance(_TICK_SECONDS)
+        forge.look(numbers)
+    state = forge.look(numbers)[numbers[500]].pull_request.state
+    assert state is PullRequestState.MERGED
+    github.repository.close(numbers[7])
+    at_once = forge.look(numbers, at_once=True)
+    assert at_once[numbers[7]].pull_request.state is PullRequestState.CLOSED

@@ -1,0 +1,130 @@
+"""Merging, updating and asking: done once, and told as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Check, CheckState
+from parallel_workers.pull_requests import MergeOutcome
+from parallel_workers.spec import MergeMethod
+from tests.fake_github.faults import FaultKind
+
+if TYPE_CHECKING:
+    from tests.github.conftest import GitHubWorld
+
+_LOST = (FaultKind.LOST, FaultKind.LOST_502, FaultKind.CUT_SHORT, FaultKind.DUPLICATE, FaultKind.RESET)
+
+
+@pytest.mark.parametrize("kind", _LOST, ids=lambda kind: kind.name.lower())
+def test_a_merge_whose_answer_is_lost_happens_once(github: GitHubWorld, kind: FaultKind) -> None:
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    base = github.repository.branches()["main"]
+    github.server.faults.next(kind, method="PUT", path="/merge$")
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.SQUASH, pull.head_sha)
+    assert attempt.outcome is MergeOutcome.MERGED
+    merged = github.repository.branches()["main"]
+    assert attempt.pull_request.merge_sha == merged
+    git_dir = github.repository.state.git.path
+    assert github.git(git_dir, "rev-list", "--count", f"{base}..{merged}") == "1"
+
+
+def test_a_base_that_is_just_being_modified_is_tried_again(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    github.repository.state.base_modified_answers = 2
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.MERGE, pull.head_sha)
+    assert attempt.outcome is MergeOutcome.MERGED
+    assert sum(clock.slept) < 30
+
+
+def test_what_stands_in_the_way_is_said_and_waited_for(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    github.repository.protect(required_checks=["ci"])
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.MERGE, pull.head_sha)
+    assert attempt.outcome is MergeOutcome.WAIT
+    assert "ci" in attempt.reason
+    github.repository.protect()
+    github.repository.allow(allow_squash_merge=False)
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.SQUASH, pull.head_sha)
+    assert (attempt.outcome, "not allowed" in attempt.reason) == (MergeOutcome.WAIT, True)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST, FaultKind.LOST_502, FaultKind.CUT_SHORT], ids=lambda one: one.name)
+def test_a_person_is_asked_in_one_comment(github: GitHubWorld, kind: FaultKind) -> None:
+    forge = github.forge(github.clockwork().timing)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.server.faults.next(kind, method="POST", path="/comments$")
+    forge.ask_for_human(number, "three rounds did not do it")
+    github.forge().ask_for_human(number, "three rounds did not do it")
+    pull = github.repository.pull(number)
+    assert len(pull.comments) == 1
+    assert "three rounds did not do it" in pull.comments[0].body
+    assert pull.label_keys == [NEEDS_HUMAN_LABEL]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST, FaultKind.LOST_502, FaultKind.RESET], ids=lambda one: one.name)
+def test_a_branch_update_whose_answer_is_lost_happens_once(github: GitHubWorld, kind: FaultKind) -> None:
+    forge = github.forge(github.clockwork().timing)
+    one, two = (forge.ensure_pull_request(github.draft(name)) for name in ("one", "two"))
+    forge.merge_pull_request(one.number, MergeMethod.MERGE, one.head_sha)
+    github.server.faults.next(kind, method="PUT", path="/update-branch$")
+    if forge.update_branch(two.number, two.head_sha):
+        assert forge.update_branch(two.number, two.head_sha) == ""
+    assert github.server.usage.branch_updates == 1
+
+
+def test_without_permission_an_update_is_an_error_and_not_a_no(github: GitHubWorld) -> None:
+    number = github.forge().ensure_pull_request(github.draft("one")).number
+    head = github.repository.pull(number).head_sha
+    github.token = github.repository.give("reader", "read")
+    with pytest.raises(Exception, match=r"permission|forbids"):
+        github.forge().update_branch(number, head)
+
+
+def test_auto_merge_is_enabled_or_the_reason_is_told(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    assert "not allowed" in forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha)
+    github.repository.allow(allow_auto_merge=True)
+    github.repository.protect(required_checks=["ci"])
+    assert forge.enable_auto_merge(pull.number, MergeMethod.SQUASH, pull.head_sha) == ""
+    assert forge.look([pull.number], at_once=True)[pull.number].is_auto_merging
+    github.repository.set_check(pull.number, "ci", "success")
+    assert forge.fetch_pull_request(pull.number).state.value == "merged"
+
+
+def test_a_log_is_bounded_and_its_store_gets_no_credential(github: GitHubWorld) -> None:
+    forge = github.forge()
+    number = forge.ensure_pull_request(github.draft("one")).number
+    run = github.repository.set_check(number, "ci", "failure", log="x" * 300_000 + "the end\n")
+    check = Check("ci", CheckState.RED, key=f"check-run:{run.id}")
+    text = forge.fetch_check_log(check, 500)
+    assert len(text) <= 500
+    assert text.endswith("the end")
+    stored = github.server.requests[-1]
+    assert "/api/" not in stored.target
+    assert "authorization" not in {name.lower() for name in stored.headers}
+    assert forge.fetch_check_log(Check("status", CheckState.RED), 500) == ""
+
+
+def test_a_repository_that_is_renamed_meanwhile_is_followed(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    one, two = (forge.ensure_pull_request(github.draft(name)) for name in ("one", "two"))
+    forge.close_pull_request(two.number)
+    forge.fetch_pull_requests(include_ended=True)
+    draft = github.draft("three")
+    github.server.rename(github.repository.state, "renamed")
+    github.repository.merge(one.number)
+    states = [pull.state.value for pull in forge.fetch_pull_requests(include_ended=True)]
+    assert states == ["merged", "closed"]
+    github.server.rename(github.repository.state, "again")
+    three = forge.ensure_pull_request(draft)
+    assert forge.place == "octo/again"
+    github.server.rename(github.repository.state, "and-again")
+    attempt = forge.merge_pull_request(three.number, MergeMethod.MERGE, three.head_sha)
+    assert attempt.outcome is MergeOutcome.MERGED

@@ -1,0 +1,161 @@
+"""Looks tell what GitHub knows: checks of both kinds, reviews, threads, mergeability and its null."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parallel_workers.adapters.github.pace import WatchPace
+from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot, ReviewState
+from parallel_workers.pull_requests import PullRequestState
+from tests.fake_github.faults import FaultKind
+
+if TYPE_CHECKING:
+    from parallel_workers.adapters.github.forge import GitHubForge
+    from tests.github.conftest import GitHubWorld
+
+_SETTLED = WatchPace(settle_seconds=0, settle_with_ci_seconds=0)
+
+
+def _see(forge: GitHubForge, number: int) -> PullRequestSnapshot:
+    return forge.look([number], at_once=True)[number]
+
+
+def test_checks_of_both_apis_on_the_current_head(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    assert not _see(forge, number).is_awaiting_checks
+    github.repository.set_check(number, "build", "failure", required=True, log="boom\n")
+    github.repository.set_check(number, "lint", None)
+    github.repository.set_check(number, "docs", "skipped")
+    github.repository.set_status(number, "deploy", "error")
+    seen = _see(forge, number)
+    states = {check.name: (check.state, check.required) for check in seen.checks}
+    assert states == {
+        "build": (CheckState.RED, True),
+        "lint": (CheckState.PENDING, False),
+        "docs": (CheckState.GREEN, False),
+        "deploy": (CheckState.RED, False),
+    }
+    assert seen.is_awaiting_checks
+    build = next(check for check in seen.checks if check.name == "build")
+    assert forge.fetch_check_log(build, 1000) == "boom"
+
+
+def test_a_new_head_has_none_of_the_old_ones_checks(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    draft = github.draft("one")
+    number = forge.ensure_pull_request(draft).number
+    github.repository.set_check(number, "build", "failure")
+    assert _see(forge, number).checks
+    github.git(github.clone, "checkout", "--quiet", draft.head_branch)
+    github.git(github.clone, "commit", "--quiet", "--allow-empty", "--message", "fix: it")
+    github.git(github.clone, "push", "--quiet", str(github.repository.state.git.path), draft.head_branch)
+    seen = _see(forge, number)
+    assert seen.pull_request.head_sha != draft.head_sha
+    assert seen.checks == ()
+
+
+def test_a_new_head_without_checks_is_waited_for_a_while(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    assert _see(forge, number).is_awaiting_checks
+    clock.advance(11)
+    assert not _see(forge, number).is_awaiting_checks
+
+
+def test_reviews_count_where_the_base_asks_for_none(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    for name in ("rita", "bob"):
+        github.repository.give(name)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    assert _see(forge, number).review is ReviewState.NONE
+    github.repository.review(number, "rita", "CHANGES_REQUESTED", "please rename it")
+    github.repository.review(number, "bob", "APPROVED")
+    seen = _see(forge, number)
+    assert seen.review is ReviewState.CHANGES_REQUESTED
+    assert [remark.text for remark in seen.remarks] == ["please rename it"]
+    github.repository.review(number, "rita", "COMMENTED", "still")
+    assert _see(forge, number).review is ReviewState.CHANGES_REQUESTED
+    github.repository.review(number, "rita", "APPROVED")
+    seen = _see(forge, number)
+    assert (seen.review, seen.remarks) == (ReviewState.APPROVED, ())
+
+
+def test_threads_of_bots_that_only_comment_are_remarks_until_resolved(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    thread = github.repository.comment_thread(number, "review-bot[bot]", "one.txt", 1, "off by one")
+    (remark,) = _see(forge, number).remarks
+    assert (remark.path, remark.line, remark.text) == ("one.txt", 1, "off by one")
+    github.repository.reply(number, thread, "rita", "indeed")
+    (answered,) = _see(forge, number).remarks
+    assert answered.key != remark.key
+    assert answered.key.startswith(remark.key.split(":")[0])
+    assert "off by one" in answered.text
+    assert "indeed" in answered.text
+    github.repository.resolve(thread)
+    assert _see(forge, number).remarks == ()
+
+
+def test_null_is_never_a_conflict_and_is_found_out_with_growing_pauses(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    github.repository.state.null_answers = 4
+    number = forge.ensure_pull_request(github.draft("one")).number
+    seen = []
+    for _ in range(12):
+        seen.append(forge.look([number])[number].mergeable)
+        clock.advance(5)
+    assert Mergeable.CONFLICTING not in seen
+    assert seen[0] is Mergeable.UNKNOWN
+    assert seen[-1] is Mergeable.YES
+
+
+def test_protection_draft_queue_and_methods_are_told(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    github.repository.allow(allow_auto_merge=True, allow_squash_merge=False)
+    github.repository.protect(required_reviews=1, strict_up_to_date=True)
+    one = forge.ensure_pull_request(github.draft("one")).number
+    seen = _see(forge, one)
+    assert seen.review is ReviewState.REQUIRED
+    assert seen.can_auto_merge
+    assert [method.value for method in seen.allowed_methods] == ["merge", "rebase"]
+    github.repository.give("rita")
+    github.repository.review(one, "rita", "APPROVED")
+    assert forge.enable_auto_merge(one, seen.allowed_methods[0], "0" * 40) != ""
+    assert not _see(forge, one).is_behind
+    draft = forge.ensure_pull_request(github.draft("two")._replace(is_draft=True)).number
+    assert _see(forge, draft).is_draft
+
+
+def test_a_look_survives_what_fails_and_halves_what_is_too_much(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing, _SETTLED)
+    numbers = github.repository.seed(20, user="worker")
+    github.server.faults.next(FaultKind.BAD_GATEWAY, path="/graphql", times=5)
+    seen = forge.look(numbers, at_once=True)
+    assert set(seen) == set(numbers)
+    assert all(one.mergeable is Mergeable.YES for one in seen.values())
+    github.server.faults.next(FaultKind.CUT_SHORT, method="GET", path="/pulls$")
+    github.repository.close(numbers[0])
+    ended = forge.look(numbers, at_once=True)[numbers[0]]
+    assert ended.pull_request.state is PullRequestState.CLOSED
+
+
+def test_a_page_that_was_not_taken_in_is_read_again(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing, _SETTLED)
+    numbers = github.repository.seed(130, user="worker")
+    forge.fetch_pull_requests(include_ended=True)
+    clock.advance(5)
+    for number in numbers:
+        github.repository.close(number)
+    # the first page arrives, the second does not
+    github.server.faults.next(FaultKind.BAD_GATEWAY, method="GET", path="/pulls$", times=5, skip=1)
+    try:
+        forge.look(numbers, at_once=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not count as seen
+        assert "GitHub" in str(error)
+    seen = forge.look(numbers, at_once=True)
+    assert {one.pull_request.state for one in seen.values()} == {PullRequestState.CLOSED}
