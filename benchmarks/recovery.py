@@ -25,10 +25,14 @@ _KILL_TIMEOUT_SECONDS = 120.0
 
 
 class _Run(NamedTuple):
-    """`left_seconds` is what the agents that had not ended take at the least, on as many workers."""
+    """`left_seconds` is what the agents that had not ended take at the least, on as many workers.
+
+    `undisturbed_seconds` is a whole run of as many new tasks, for how busy the machine was meanwhile.
+    """
 
     next_run_seconds: float
     left_seconds: float
+    undisturbed_seconds: float
     tasks_left: int
 
     @property
@@ -42,6 +46,11 @@ def measure(options: Options) -> Measurement:
     runs = [_run(seconds) for _ in range(1 if options.quick else _REPEATS)]
     figures = (
         at_most("beyond the work left", median(run.recovery_seconds for run in runs), "s", _MAX_SECONDS),
+        Figure(
+            "beyond an undisturbed run of as many tasks",
+            median(run.next_run_seconds - run.undisturbed_seconds for run in runs),
+            "s",
+        ),
         Figure("the next run", median(run.next_run_seconds for run in runs), "s"),
         Figure("work left at the kill", median(run.left_seconds for run in runs), "s"),
         Figure("tasks left at the kill", median(run.tasks_left for run in runs), ""),
@@ -53,16 +62,16 @@ def measure(options: Options) -> Measurement:
 def _run(seconds: float) -> _Run:
     with fresh_product() as product:
         journal = product.folder / "journal"
+        repository = make_repository(product.folder / "repository")
         note = f'sleep {seconds}; {NO_OP}; echo "$PARALLEL_WORKERS_TASK_ID" >> "{journal}"'
         tasks = [AgentTask(f"TASK-{number:03}", note) for number in range(1, _TASKS + 1)]
-        spec = write_batch(
-            product.folder / "batch.yml", make_repository(product.folder / "repository"), tasks, _WORKERS
-        )
+        spec = write_batch(product.folder / "batch.yml", repository, tasks, _WORKERS)
         ended = _kill_half_way(product, spec, journal)
         left = [seconds] * (_TASKS - ended)
-        begun = time.perf_counter()
-        product.run_batch(spec)
-        return _Run(time.perf_counter() - begun, makespan(left, _WORKERS), len(left))
+        next_run = product.run_batch(spec)
+        new = [AgentTask(f"NEW-{number:03}", note) for number in range(len(left))]
+        undisturbed = product.run_batch(write_batch(product.folder / "new.yml", repository, new, _WORKERS))
+        return _Run(next_run.wall_seconds, makespan(left, _WORKERS), undisturbed.wall_seconds, len(left))
 
 
 def _kill_half_way(product: Product, spec: Path, journal: Path) -> int:

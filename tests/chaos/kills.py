@@ -15,7 +15,7 @@ from typing import NamedTuple
 from deployments.server_address import address_file, read_record
 from parallel_workers.crash_points import CRASH_POINTS, CRASH_VARIABLE, REWORK_POINTS
 from tests.chaos.scenes import Scene, make_scene
-from tests.chaos.tolls import Toll, count_toll, find_processes
+from tests.chaos.tolls import RunState, Toll, count_toll, find_processes
 from tests.e2e.product import Ended, Product, finish
 
 _RUN = ("run", "--json", "--poll-interval", "0.2")
@@ -83,7 +83,7 @@ def _finish(product: Product, scene: Scene, before: Ended, kills: int) -> Surviv
     deadline = time.monotonic() + _LEFT_SECONDS
     while find_processes(scene) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return Survived(count_toll(scene, after, read_workers(product, scene)), kills, before, after)
+    return Survived(count_toll(scene, after, read_states(product, scene)), kills, before, after)
 
 
 def read_runs(product: Product, *tags: str) -> list[dict[str, object]]:
@@ -98,7 +98,10 @@ def read_runs(product: Product, *tags: str) -> list[dict[str, object]]:
     return found
 
 
-def read_workers(product: Product, scene: Scene) -> tuple[str, ...]:
-    """The state names of all worker runs of the scene's batch."""
-    runs = read_runs(product, f"batch:{scene.name}/{scene.name}")
-    return tuple(sorted(str(run["state_name"]) for run in runs))
+def read_states(product: Product, scene: Scene) -> list[RunState]:
+    """How every flow run of the scene stands: the batch's, one for each engine, and the workers'."""
+    runs = read_runs(product, f"project:{scene.name}")
+    return [
+        RunState(str(run["state_name"]), str(run["state_type"]), f"batch:{scene.name}/{scene.name}" in str(run["tags"]))
+        for run in runs
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import psutil
 from tests.chaos.scenes import Scene, git
 from tests.e2e.product import Ended
 
+_AT_WORK = {"RUNNING", "PENDING", "SCHEDULED", "CANCELLING"}
 _PULLS = "refs/parallel-workers/pulls/"
 
 
@@ -24,14 +26,24 @@ class Toll(NamedTuple):
     processes_left: int
     refs_left: int
     worktrees_left: int
+    runs_left: int
+    """Flow runs that the server believes to be at work."""
     agent_runs: int
     """The most that any task's agent ran."""
     workers: tuple[str, ...]
     exit_code: int
 
 
-def count_toll(scene: Scene, done: Ended, workers: tuple[str, ...]) -> Toll:
-    """Count after the run that was to finish it all; `workers` are the Prefect states of all worker runs."""
+class RunState(NamedTuple):
+    """How a flow run of the scene stands on the server. `is_worker`: it is one of a task, not of the batch."""
+
+    name: str
+    kind: str
+    is_worker: bool
+
+
+def count_toll(scene: Scene, done: Ended, runs: Sequence[RunState]) -> Toll:
+    """Count after the run that was to finish it all; `runs` are all flow runs of the scene."""
     heads = git(scene.remote, "for-each-ref", "--format=%(contents)", f"{_PULLS}*/meta")
     opened = Counter(line for line in heads.splitlines() if line.startswith("Head-Branch: "))
     subjects = git(scene.remote, "log", "--format=%s", "--first-parent", "main").splitlines()
@@ -44,9 +56,10 @@ def count_toll(scene: Scene, done: Ended, workers: tuple[str, ...]) -> Toll:
         files_lost=len(set(scene.noted("file")) - _saved_files(scene)),
         processes_left=len(find_processes(scene)),
         refs_left=len(_refs_left(scene)),
+        runs_left=sum(run.kind in _AT_WORK for run in runs),
         worktrees_left=len(git(scene.repository, "worktree", "list").splitlines()) - 1,
         agent_runs=max(Counter(run.split()[0] for run in scene.noted("run")).values(), default=0),
-        workers=workers,
+        workers=tuple(run.name for run in runs if run.is_worker),
         exit_code=done.exit_code,
     )
 
@@ -61,6 +74,7 @@ def what_is_wrong(toll: Toll, scene: Scene, most_runs: int) -> list[str]:
         processes_left=0,
         refs_left=0,
         worktrees_left=0,
+        runs_left=0,
         agent_runs=min(toll.agent_runs, most_runs),
         workers=("MERGED",) * len(scene.tasks),
         exit_code=0,
