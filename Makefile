@@ -1,7 +1,7 @@
 # Everything a contributor runs. `make help` lists it. Needs git, make and Python 3.11 or newer with its venv module.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-programs topology lint bench lock schema empty-database clean install install-dev venv git
+.PHONY: help demo test test-programs topology chaos lint bench lock schema empty-database clean install install-dev venv git
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
@@ -32,6 +32,9 @@ topology: install-dev ## two servers, two machines, PostgreSQL, Redis; 40 tasks 
 		apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $(TOPOLOGY_PACKAGES) >/dev/null; }
 	$(PIP) install --quiet --no-deps --require-hashes --requirement deployments/scale-out.lock
 	PARALLEL_WORKERS_TOPOLOGY_TASKS=$${PARALLEL_WORKERS_TOPOLOGY_TASKS:-40} $(PYTHON) -m pytest -q -s tests/e2e/test_shown_topology.py
+
+chaos: install-dev ## kill -9 the engine at every named point and at a hundred random times; print what each has cost
+	$(PYTHON) -m tests.chaos
 
 lint: install-dev ## style, types and import contracts
 	$(PYTHON) -m ruff check .

@@ -10,7 +10,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import cold_batch, deployed_wait, engine_cost, github_budget, memory_per_worker, speed_up, start_up
+from benchmarks import (
+    cold_batch,
+    deployed_wait,
+    engine_cost,
+    github_budget,
+    memory_per_worker,
+    recovery,
+    speed_up,
+    start_up,
+)
 from benchmarks.figures import Measurement
 from benchmarks.options import Options
 from benchmarks.report import print_table, write_json
@@ -23,6 +32,7 @@ _MEASUREMENTS: dict[str, Callable[[Options], Measurement]] = {
     "speed-up": speed_up.measure,
     "deployed": deployed_wait.measure,
     "github-budget": github_budget.measure,
+    "recovery": recovery.measure,
 }
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("parallel_workers", "flows", "blocks", "deployments")

@@ -10,6 +10,7 @@ from prefect import get_run_logger
 
 from flows.local_engine import LocalEngine
 from flows.worker_runs import run_worker
+from parallel_workers.crash_points import reach
 from parallel_workers.decisions.scheduling import Schedule, decide_schedule
 from parallel_workers.lifecycle import SLOT_STATES, WorkerState
 from parallel_workers.progress import BatchOutcome, TaskOutcome, TaskProgress
@@ -48,6 +49,7 @@ class BatchHere:
                     self._skip(schedule)
                     for task_id in schedule.start:
                         log.info("starting %s", task_id)
+                        reach("batch.worker-chosen")
                         self._start(self._orders[task_id])
                 if not self._running:
                     break
@@ -70,6 +72,7 @@ class BatchHere:
                 del self._running[task_id]
                 self._engine.end_session(self._orders[task_id])
                 self._ended[task_id] = _outcome_of(self._orders[task_id], task)
+                reach("batch.worker-ended")
                 self._engine.observer.ended(self._ended[task_id])
 
     def _progress(self) -> dict[str, TaskProgress]:

@@ -25,11 +25,19 @@ from flows.merge_waiting import Wakened, ask_person, await_merge
 from flows.reworking import begin_rework, note_begun, note_ended, push, rework_key
 from flows.steps import step
 from flows.suspension import suspended_state
-from flows.taken_up_again import find_pushed, find_reviewed, is_still_there, record_work
+from flows.taken_up_again import (
+    find_pushed,
+    find_reviewed,
+    is_still_there,
+    note_agent_runs,
+    note_repeated,
+    record_work,
+)
 from flows.wiring import workplace_of
 from flows.worker_states import enter_state, prefect_state, record_facts
 from flows.worker_turn import take_turn
 from parallel_workers import messages
+from parallel_workers.crash_points import reach
 from parallel_workers.decisions.merge_decisions import Rework
 from parallel_workers.errors import (
     AgentFailedError,
@@ -75,6 +83,9 @@ async def implement_task(order: TaskOrder) -> State[object]:
     except ParallelWorkersError as error:
         worker_event(order, "needs_human", str(error))
         return Failed(message=str(error))
+    except OSError as error:
+        worker_event(order, "needs_human", str(error))
+        return Failed(message=messages.refused_by_the_machine(error))
 
 
 async def _implement(order: TaskOrder) -> State[object]:
@@ -82,10 +93,12 @@ async def _implement(order: TaskOrder) -> State[object]:
     pull_request = await find_reviewed(order)
     if pull_request is None:
         worktree = await spawn(order)
-        await _enter(order, WorkerState.NEEDS_INIT, f"{worktree.branch} in {worktree.path}")
+        await _enter(order, WorkerState.NEEDS_INIT, messages.has_worktree(worktree))
         await init(order)
         await _enter(order, WorkerState.WORKING, f"{order.task.agent} is at work")
         done = await work(order, worktree.base_sha)
+        note_repeated(order)
+        reach("work.result-kept")
         if not await is_still_there(order, done):
             done = await work(order, worktree.base_sha, again=done.head_sha)
         if done.no_change_reason is not None:
@@ -109,19 +122,23 @@ async def _go_back_to_work(
 ) -> tuple[PullRequest, WorkReport | None]:
     """From PR_OPEN to WORKING, and the pull request as it is then. What the agent cannot do is left to a person."""
     await note_begun(order, asked, seen)
+    reach("rework.noted")
     try:
         async with current_engine().work_room(order):
             await _enter(order, WorkerState.WORKING, asked.reason)
             await spawn(order)
             done = await rework(order, asked, seen)
+            reach("rework.result-kept")
         if done.no_change_reason is None:
             await record_work(done)
             seen = await pr(order, done)
+            reach("rework.handed-in")
     except _GIVEN_BACK as error:
         await note_ended(order)
         await ask_person(order, seen.number, messages.rework_failed(asked.reason, str(error)))
         return seen, done
     await note_ended(order)
+    reach("rework.noted-ended")
     if done.no_change_reason is not None:
         await ask_person(order, seen.number, messages.rework_refused(asked.reason, done.no_change_reason))
     return seen, done
@@ -142,6 +159,7 @@ async def spawn(order: TaskOrder) -> EnsuredWorktree:
     """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
     git = workplace_of(order).git
     base_sha = await asyncio.to_thread(git.fetch_base, order.base_branch)
+    reach("spawn.base-fetched")
     pushed = await find_pushed(order)
     worktree = await asyncio.to_thread(git.ensure_worktree, _plan(order, pushed.head_sha if pushed else base_sha))
     if pushed:
@@ -168,6 +186,7 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
     if again:
         get_run_logger().warning("the work that ended in %s is no longer on %s; doing it again", again, order.branch)
     async with work_slot(order), bench_for(order, get_run_logger()) as bench:
+        note_agent_runs(order)
         return await bench.in_thread(carry_out, order, WorkStart(base_sha))
 
 
@@ -183,8 +202,10 @@ async def rework(order: TaskOrder, asked: Rework, seen: PullRequest) -> WorkRepo
 async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     """Push the branch and open its pull request, or find the one that is open already."""
     forge = workplace_of(order).forge
+    reach("pr.begun")
     async with push_slot(order):
         head_sha = await push(order)
+    reach("pr.pushed")
     draft = PullRequestDraft(
         worker=order.worker,
         title=messages.pull_request_title(order.task, secret_values()),
@@ -201,14 +222,17 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
     )
     async with forge_writes(order, OPEN):
         pull_request = await ask_forge(order, WorkerState.WORKING, lambda: forge.ensure_pull_request(draft))
+    reach("pr.opened")
     engine = current_engine()
     engine.session(order).pull_request = pull_request
     engine.observer.pull_request(order.task.id, pull_request.number, pull_request.url)
     await publish_pull_request(order, pull_request)
     await publish_report(order, done, pull_request)
+    reach("pr.reported")
     await record_facts(
         base_sha=done.base_sha, head_sha=head_sha, pr_number=pull_request.number, pr_url=pull_request.url
     )
+    reach("pr.recorded")
     return pull_request
 
 
@@ -225,9 +249,12 @@ async def merge_wait(order: TaskOrder, pull_request: PullRequest) -> Wakened:
 async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None:
     """See with our own eyes that the content is in the base; only then remove worktree and branch."""
     git, forge = workplace_of(order).git, workplace_of(order).forge
+    reach("clean-up.begun")
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
+    reach("clean-up.verified")
     await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha, was_pushed=True)
+    reach("clean-up.ended")
 
 
 async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None) -> State[object]:

@@ -61,6 +61,8 @@ class WorkerSession:
         self.waiting_for = ""
         self.memory: Remembered | None = None
         self.has_room = True
+        self.is_taken_up = False
+        self.has_worked = False
         self._entering: asyncio.Task[None] | None = None
 
     async def enter(self, entering: Coroutine[Any, Any, None]) -> None:

@@ -18,6 +18,7 @@ from flows.remembered import Remembered, recall, write_down
 from flows.wiring import workplace_of
 from flows.worker_states import enter_state
 from parallel_workers import messages
+from parallel_workers.crash_points import reach
 from parallel_workers.decisions.merge_decisions import (
     EnableAutoMerge,
     GiveUp,
@@ -64,6 +65,7 @@ async def await_merge(order: TaskOrder, pull_request: PullRequest) -> Wakened:
     Raises:
         ForgeError: it was closed without being merged, or nobody merged it in time.
     """
+    reach("wait.begun")
     memory = current_engine().session(order).memory or recall()
     wait = _MergeWait(order, pull_request, memory)
     unfinished = memory.unfinished_conflict(f"#{pull_request.number}")
@@ -198,6 +200,7 @@ class _MergeWait:
 
     async def _merge(self, decision: Merge, snapshot: PullRequestSnapshot) -> Wakened | PullRequestSnapshot:
         async with forge_writes(self._order, MERGE):
+            reach("merge.decided")
             attempt = await asyncio.to_thread(
                 self._forge.merge_pull_request, self._seen.number, decision.method, decision.head_sha
             )

@@ -84,9 +84,10 @@ class PullRequestWatch:
             self._quiet_looks = 0
             self._soon.set()  # its turn is over
             if not self._followed and self._polling is not None:
-                self._polling.cancel()
-                await asyncio.gather(self._polling, return_exceptions=True)
-                self._polling = None
+                # let go of it first: who begins to follow while it ends must start another
+                polling, self._polling = self._polling, None
+                polling.cancel()
+                await asyncio.gather(polling, return_exceptions=True)
 
     def front_beside(self, number: int) -> int | None:
         """Whose turn it is now on the base of this pull request, by the last look and what was taken since."""

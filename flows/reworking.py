@@ -14,6 +14,7 @@ from flows.forge_credentials import secret_values
 from flows.local_engine import current_engine
 from flows.remembered import recall, write_down
 from flows.wiring import workplace_of
+from parallel_workers.crash_points import reach
 from parallel_workers.decisions.merge_decisions import Rework, ReworkKind
 from parallel_workers.errors import ForeignCommitsError
 from parallel_workers.pull_requests import PullRequest
@@ -57,6 +58,7 @@ async def begin_rework(order: TaskOrder, asked: Rework, seen: PullRequest) -> Wo
     since = theirs.their_sha or seen.head_sha
     if asked.kind is ReworkKind.CONFLICT and not theirs.conflicts:
         merged = await asyncio.to_thread(git.merge_base_into, worktree, order.branch, order.base_branch)
+        reach("rework.base-joined")
         return await _start(order, asked, merged, merged.their_sha, since)
     await asyncio.to_thread(git.fetch_base, order.base_branch)
     fork = await asyncio.to_thread(git.find_fork, order.branch, order.base_branch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from prefect import flow, get_run_logger
@@ -18,6 +19,7 @@ from flows.batch_orders import BatchParameters, prepare_orders
 from flows.batch_report import publish_batch
 from flows.batch_wakening import WAITING
 from flows.cancellation import heed_cancellation
+from flows.dead_engines import engine_labels, put_back_dead
 from flows.events import batch_event
 from flows.flow_names import PRODUCT_TAG, RUN_BATCH
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
@@ -25,6 +27,8 @@ from flows.local_engine import LocalEngine, current_engine, use_engine
 from flows.prefect_clients import prefect_client
 from flows.prefect_internals import run_in_this_process
 from flows.suspension import deployed_run, suspended_state
+from parallel_workers import messages
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import InvalidSpecError, ParallelWorkersError
 from parallel_workers.progress import BatchOutcome, ProgressObserver
 from parallel_workers.spec import BatchSpec, MergePolicy, TaskOrder
@@ -62,7 +66,8 @@ async def carry_out(
             async with AsyncClientContext.get_or_create():
                 # Workers are flow runs of their own, not subflows: they start in the context as it is out here.
                 engine.outer_context = contextvars.copy_context()
-                state = await _run_here(batch, options)
+                with engine_labels() as labels:
+                    state = await _run_here(batch, options, labels)
     finally:
         if stopper is not None:
             stopper.cancel()
@@ -72,12 +77,16 @@ async def carry_out(
     return engine.outcome
 
 
-async def _run_here(batch: BatchSpec, options: RunOptions) -> State[object]:
+async def _run_here(batch: BatchSpec, options: RunOptions, labels: Mapping[str, str]) -> State[object]:
     """Run the batch as a flow run of this process; its final state."""
     parameters = {"spec": batch_text(batch), "name": batch.name, **options._asdict()}
-    new = NewRun(name=f"batch {batch.name}", parameters=parameters, tags=[PRODUCT_TAG, f"project:{batch.project}"])
+    tags = [PRODUCT_TAG, f"project:{batch.project}"]
+    new = NewRun(name=f"batch {batch.name}", parameters=parameters, tags=tags, labels=labels)
     async with prefect_client() as client:
+        if dead := await put_back_dead(client):
+            current_engine().observer.told(messages.engines_killed(run.name for run in dead))
         run = await create_flow_run(client, run_batch, new)
+    reach("batch.run-created")
     flow = await for_this_process(run_batch)
     return await run_in_this_process(flow, run, parameters)
 
@@ -136,6 +145,7 @@ async def run_batch(  # noqa: PLR0913, PLR0917 - each is a field of the form in 
 
 
 async def _run_in_this_process(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> State[object]:
+    reach("batch.orders-prepared")
     engine = current_engine()
     batch_event(orders[0].batch, batch.project, "started", f"{len(orders)} tasks")
     run = BatchHere(engine, batch, orders)
@@ -158,6 +168,7 @@ async def _run_deployed(batch: BatchSpec, orders: tuple[TaskOrder, ...]) -> Stat
 
 async def _end(label: str, batch: BatchSpec, outcome: BatchOutcome, stopping: str) -> State[object]:
     await publish_batch(label, batch, outcome)
+    reach("batch.outcome-published")
     done = sum(task.result in {"merged", "no_change"} for task in outcome.tasks)
     said = f"{done} of {len(outcome.tasks)} tasks done"
     if stopping:

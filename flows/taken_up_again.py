@@ -8,6 +8,7 @@ from typing import NamedTuple, assert_never
 from prefect.context import FlowRunContext
 
 from flows.flow_names import LABEL_PREFIX
+from flows.local_engine import current_engine
 from flows.remembered import recall
 from flows.suspension import deployed_run
 from flows.wiring import workplace_of
@@ -15,6 +16,7 @@ from flows.worker_states import record_facts
 from parallel_workers import messages
 from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, GoOnWaiting, LeaveClosed, decide_reclaim
 from parallel_workers.errors import BaseBranchError, ForgeError
+from parallel_workers.lifecycle import WorkerState
 from parallel_workers.ports import Forge
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
@@ -26,6 +28,22 @@ class PushedWork(NamedTuple):
 
     base_sha: str
     head_sha: str
+
+
+def note_agent_runs(order: TaskOrder) -> None:
+    """The agent is about to run; say so when an earlier engine had it at work already."""
+    engine = current_engine()
+    session = engine.session(order)
+    session.has_worked = True
+    if session.is_taken_up:
+        engine.state_changed(order, WorkerState.WORKING, messages.agent_runs_again(order))
+
+
+def note_repeated(order: TaskOrder) -> None:
+    """Say so when the work was not done now: its result was kept from an earlier engine."""
+    engine = current_engine()
+    if not engine.session(order).has_worked:
+        engine.state_changed(order, WorkerState.WORKING, messages.work_was_kept(order))
 
 
 async def record_work(done: WorkReport) -> None:

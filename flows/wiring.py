@@ -36,6 +36,9 @@ class Workplace(NamedTuple):
     choice: ForgeChoice
 
 
+RUNNER: AgentRunner = CommandRunner()
+"""One for all repositories: it keeps nothing."""
+
 _repositories: dict[str, GitPythonRepository] = {}
 _choices: dict[tuple[str, ForgeKind | None], ForgeChoice] = {}
 _opened: dict[tuple[str, ForgeKind], Workplace] = {}
@@ -71,12 +74,12 @@ def open_workplace(repository: str, forge: ForgeKind | None = None) -> Workplace
 
 def _equip(git: GitPythonRepository, choice: ForgeChoice) -> Workplace:
     if choice.kind is ForgeKind.LOCAL:
-        return Workplace(git, open_local_forge(git.path), CommandRunner(), choice)
+        return Workplace(git, open_local_forge(git.path), RUNNER, choice)
     credentials, remote = github_credentials(), git.effective_remote_url
     if credentials is None or remote is None:  # decided otherwise a moment ago
         raise UsageError("the credentials for GitHub, or the remote, are gone")
     forge = open_github_forge(git.path, remote, credentials)
-    return Workplace(git.with_credential(forge.git_credential), forge, CommandRunner(), choice)
+    return Workplace(git.with_credential(forge.git_credential), forge, RUNNER, choice)
 
 
 def _open_repository(repository: str) -> GitPythonRepository:

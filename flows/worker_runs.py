@@ -11,6 +11,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Pending, Scheduled
 
+from flows.dead_engines import SEAT, seat
 from flows.flow_runs import NewRun, create_flow_run, for_this_process
 from flows.implement_task import implement_task
 from flows.local_engine import LocalEngine
@@ -19,9 +20,10 @@ from flows.prefect_internals import run_in_this_process
 from flows.wiring import workplace_of
 from flows.worker_states import labels_of, tags_of, to_record, worker_state
 from flows.worker_turn import hold_turn
+from parallel_workers import messages
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForgeError, StoppedError
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.messages import run_name
 from parallel_workers.progress import TaskOutcome, WorkerRecord
 from parallel_workers.spec import TaskOrder
 
@@ -47,11 +49,15 @@ async def run_worker(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
 async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
     async with prefect_client() as client:
         run = await ensure_run(client, order)
+        reach("worker.run-created")
         if run.state is not None and run.state.type is StateType.COMPLETED:
             return await _already_done(order, run)
         if run.deployment_id is not None and run.state is not None and run.state.type in _WITH_A_PROCESS:
             reason = f"a Prefect worker has it ({run.state.name}); wait for it, or end it: parallel-workers terminate"
             return TaskOutcome(order.task.id, order.worker, "failed", f"{reason} {order.worker}")
+        if run.run_count:
+            engine.session(order).is_taken_up = True
+            engine.state_changed(order, WorkerState.UNKNOWN, messages.taken_up_again(run.state_name or ""))
         await _make_runnable(client, order, run)
     return await _run_to_end(engine, order, run)
 
@@ -59,10 +65,10 @@ async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
 async def ensure_run(client: PrefectClient, order: TaskOrder) -> FlowRun:
     """The worker's one flow run: its idempotency key is the worker id."""
     new = NewRun(
-        name=run_name(order.task),
+        name=messages.run_name(order.task),
         parameters={"order": order.model_dump(mode="json")},
         tags=tags_of(order),
-        labels=labels_of(order, correlation_id=uuid.uuid4().hex[:16]),
+        labels={**labels_of(order, correlation_id=uuid.uuid4().hex[:16]), SEAT: seat()},
         idempotency_key=order.worker,
     )
     return await create_flow_run(client, implement_task, new)
@@ -71,7 +77,7 @@ async def ensure_run(client: PrefectClient, order: TaskOrder) -> FlowRun:
 async def _make_runnable(client: PrefectClient, order: TaskOrder, run: FlowRun) -> None:
     """Give a run from before the order as it is now; put one that ended, or was left behind, back to Scheduled."""
     now = order.model_dump(mode="json")
-    facts = labels_of(order, correlation_id=to_record(run).correlation_id)
+    facts = {**labels_of(order, correlation_id=to_record(run).correlation_id), SEAT: seat()}
     if run.parameters.get("order") != now:
         await client.update_flow_run(run.id, parameters={"order": now}, tags=tags_of(order))
         run.parameters = {"order": now}
@@ -94,7 +100,9 @@ async def _run_to_end(engine: LocalEngine, order: TaskOrder, run: FlowRun) -> Ta
     session, begun = engine.session(order), time.monotonic()
     session.flow_run_id = run.id
     flow = await engine.prepared(implement_task, for_this_process)
+    reach("worker.made-runnable")
     state = await run_in_this_process(flow, run, {"order": order})
+    reach("worker.state-told")
     pull_request = session.pull_request
     return TaskOutcome(
         task_id=order.task.id,

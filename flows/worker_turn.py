@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,11 @@ from prefect import get_run_logger
 
 from flows.forge_credentials import load_credentials
 from flows.local_engine import LocalEngine, current_engine
+from flows.wiring import RUNNER
 from flows.worker_lock import hold_lock
+from parallel_workers import messages
+from parallel_workers.lifecycle import WorkerState
+from parallel_workers.locations import data_folder
 from parallel_workers.spec import TaskOrder
 
 
@@ -45,6 +50,15 @@ async def hold_turn(engine: LocalEngine, order: TaskOrder, on_wait: Callable[[],
     async with hold_lock(order.worker, engine.session(order).stop, on_wait):
         engine.held.add(order.worker)
         try:
+            await _end_leftovers(engine, order)
             yield
         finally:
             engine.held.discard(order.worker)
+
+
+async def _end_leftovers(engine: LocalEngine, order: TaskOrder) -> None:
+    """Nothing of an engine that was killed is at work in the worktree any more; with the lock held, none lives."""
+    folder = data_folder().run(order.worker)
+    ended = await asyncio.to_thread(RUNNER.end_leftovers, folder, order.worker)
+    if ended is not None:
+        engine.state_changed(order, WorkerState.UNKNOWN, messages.agent_left_behind(ended))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from parallel_workers import pull_request_text
 from parallel_workers.redaction import redact
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
+from parallel_workers.worktrees import EnsuredWorktree
 
 _COMMIT_TYPES = {"test-author": "test", "iac-engineer": "build"}
 _MAX_SUBJECT = 72
@@ -31,6 +33,54 @@ def phase_commit(order: TaskOrder) -> str:
     prefix = f"{_COMMIT_TYPES.get(task.agent, 'feat')}({task.id.lower()}): "
     subject = shorten(prefix + headline(task), _MAX_SUBJECT)
     return f"{subject}\n\nTask: {task.id}\nAgent: {task.agent}\nWorker: {order.worker}\n"
+
+
+def engines_killed(runs: Iterable[str]) -> str:
+    """What is said when runs are found on the server that no engine runs any more."""
+    names = ", ".join(sorted(runs))
+    return f"an earlier engine was killed; what it left running counts as crashed, and can run again: {names}"
+
+
+def taken_up_again(state: str) -> str:
+    """What is said of a worker that an earlier run has begun."""
+    return f"taken up again; an earlier run left it {state.upper() or 'without a state'}"
+
+
+def has_worktree(worktree: EnsuredWorktree) -> str:
+    """Where a worker works, and whether that was there before."""
+    return f"{worktree.branch} in {worktree.path}{', as an earlier run left it' if worktree.adopted else ''}"
+
+
+def agent_runs_again(order: TaskOrder) -> str:
+    """What is said when an agent runs that may have run before."""
+    return f"{order.task.agent} is at work; an earlier run was ended before that was done"
+
+
+def work_was_kept(order: TaskOrder) -> str:
+    """What is said when an agent need not run."""
+    return f"{order.task.agent} need not run again: its work is done, and kept"
+
+
+_WAYS_OUT = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there: your quota is used up",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "let your user write there",
+    errno.EPERM: "let your user write there",
+}
+
+
+def refused_by_the_machine(error: OSError) -> str:
+    """Why a worker could not go on, when its machine is to blame, and what to do about it."""
+    way_out = _WAYS_OUT.get(error.errno or 0, "see to that")
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}; what the worker has done is kept. {way_out.capitalize()}, and run again"
+
+
+def agent_left_behind(ended: int) -> str:
+    """What is said when a worker is taken up whose engine was killed while its agent ran."""
+    left = f"{ended} processes of its agent were still there, and were ended" if ended else "its agent has ended"
+    return f"an earlier engine was killed while its agent ran; {left}"
 
 
 def shorten(text: str, limit: int) -> str:

@@ -204,3 +204,11 @@ class AgentRunner(Protocol):
             AgentNotFoundError: the program is missing or not executable.
         """
         ...
+
+    def end_leftovers(self, folder: Path, tag: str) -> int | None:
+        """End what the agent of an engine that was killed left running. Only for who holds the worker's lock.
+
+        `folder` is that of the run's log files, `tag` the worker. How many processes had to be ended, waiting for its
+        own supervisor to do so first; None: no agent was left behind.
+        """
+        ...

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from parallel_workers.agent_runs import AgentCommand, AgentEnd, AgentResult
+from parallel_workers.crash_points import reach
 from parallel_workers.decisions.evidence import Done, Failed, NoChangeNeeded, judge_evidence
 from parallel_workers.errors import (
     AgentFailedError,
@@ -110,6 +111,7 @@ def run_setup(order: TaskOrder, bench: Bench) -> None:
         if result.exit_code != 0 or result.end is not AgentEnd.EXITED:
             said = "\n".join(result.last_lines)
             raise AgentFailedError(f"set-up step `{command}` ended {result.exit_code} ({result.end}):\n{said}")
+        reach("set-up.step-ended")
     left = bench.git.get_status(Path(order.worktree), "HEAD")
     if was_clean and not left.clean:
         names = ", ".join((*left.changed, *left.untracked)[:5])
@@ -118,6 +120,7 @@ def run_setup(order: TaskOrder, bench: Bench) -> None:
             f"add what they make to .gitignore on {order.base_branch}"
         )
     finished.write_text(worktree)
+    reach("set-up.noted")
 
 
 def _mark_of(worktree: Path) -> str:
@@ -142,6 +145,7 @@ def prepare(order: TaskOrder, bench: Bench) -> None:
             f"or change `agents: {order.task.agent}: command:`"
         )
     _write_prompt(order, None, bench)
+    reach("init.prompt-written")
 
 
 def carry_out(order: TaskOrder, start: WorkStart, bench: Bench) -> WorkReport:
@@ -161,6 +165,7 @@ def carry_out(order: TaskOrder, start: WorkStart, bench: Bench) -> WorkReport:
         if start.needs_agent or failure is not None:
             result = bench.runner.run(_agent(order, feedback, bench), bench.on_line, bench.cancel)
             _refuse_stopped(result)
+            reach("agent.ended")
             effort = effort.plus(result)
             unsolved = _find_unsolved(order, start, result, bench)
             if unsolved:
@@ -172,6 +177,7 @@ def carry_out(order: TaskOrder, start: WorkStart, bench: Bench) -> WorkReport:
         gates = _try_gates(order, bench) if report.commits and report.no_change_reason is None else ()
         failed = next((gate for gate in gates if not gate.passed), None)
         if failed is None:
+            reach("work.gates-held")
             return report.model_copy(update={"gates": gates})
         bench.on_line(f"gate {failed.name} does not hold (round {effort.rounds})")
         feedback = f"The gate `{failed.name}` does not hold. It said:\n\n{failed.output}\n\nMend this."
@@ -192,6 +198,7 @@ def _gather_evidence(
     """The report of what is there; `result` is None when no agent had to run."""
     if result is None or (result.end is AgentEnd.EXITED and result.exit_code == 0):
         bench.git.commit_all(Path(order.worktree), phase_commit(order))
+        reach("work.committed")
     work = bench.git.get_branch_work(order.branch, start.base_sha)
     report = WorkReport(
         base_sha=start.base_sha,
@@ -229,6 +236,7 @@ def _try_gates(order: TaskOrder, bench: Bench) -> tuple[GateResult, ...]:
         results.append(_try_gate(order, gate, bench))
         if not results[-1].passed:
             break
+        reach("work.gate-held")
     return tuple(results)
 
 

@@ -15,6 +15,7 @@ from parallel_workers.cli.plain_progress import PlainProgress
 from parallel_workers.cli.run_options import RunRequest
 from parallel_workers.cli.stop_signals import run_until_stopped
 from parallel_workers.cli.worker_keys import batch_label, outcome_keys
+from parallel_workers.crash_points import reach
 
 if TYPE_CHECKING:
     from parallel_workers.cli.live_table import LiveTable
@@ -31,6 +32,7 @@ def run_batch_here(batch: BatchSpec, request: RunRequest, how_to_go_on: str) -> 
 
     address = reach_server(preload="flows.run_batch", verbose=request.verbose)
     outcome, stopped = _carry_out(batch, request)
+    reach("batch.ended")
     repository = str(Path(batch.repository).resolve())
     if request.as_json:
         records = _read_records(batch)

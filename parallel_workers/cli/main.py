@@ -11,6 +11,7 @@ from parallel_workers import __version__
 from parallel_workers.cli.boundary import end_cleanly
 from parallel_workers.cli.lazy_group import LazyGroup, Section, Verb
 from parallel_workers.cli.log_lines import quiet_log
+from parallel_workers.crash_points import check_crash_point
 
 PROGRAM = "parallel-workers"
 
@@ -76,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Carry out the command line and leave the process with its exit code."""
     quiet_log()
     given = tuple(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(end_cleanly(lambda: cli.main(args=given, prog_name=PROGRAM, standalone_mode=False), given))
+    sys.exit(end_cleanly(lambda: _call(given), given))
+
+
+def _call(given: tuple[str, ...]) -> object:
+    check_crash_point()
+    return cli.main(args=given, prog_name=PROGRAM, standalone_mode=False)
 
 
 if __name__ == "__main__":

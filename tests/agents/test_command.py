@@ -179,7 +179,8 @@ def test_fifty_at_once(tmp_path: Path, bench: AgentBench) -> None:
     codes: list[int] = []
 
     def run(number: int) -> None:
-        command = bench.command("sh", "-c", f"echo {number}; exit {number}", log_file=tmp_path / f"{number}.log")
+        tag, log_file = f"{bench.tag}-{number}", tmp_path / f"{number}.log"
+        command = bench.command("sh", "-c", f"echo {number}; exit {number}", log_file=log_file, tag=tag)
         codes.append(CommandRunner().run(command, list[str]().append, threading.Event()).exit_code)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(50)]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from parallel_workers.adapters.agents.invocation import decide_invocation, explain_refused_start, find_program
 from parallel_workers.adapters.agents.launcher import LAUNCHER, Launch, LaunchRequest
+from parallel_workers.adapters.agents.leftovers import end_leftovers, note_supervisor, noted
 from parallel_workers.adapters.agents.output import OutputDigest
 from parallel_workers.adapters.agents.process_tree import TAG_VARIABLE, end_tagged
 from parallel_workers.adapters.agents.run_log import DEFAULT_LIMIT_BYTES, RunLog
 from parallel_workers.adapters.agents.watch import SUPERVISOR_SECONDS, Watch
 from parallel_workers.agent_runs import AgentCommand, AgentEnd, AgentResult
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import AgentFailedError
 from parallel_workers.ports import LineSink
 
@@ -62,9 +64,21 @@ class CommandRunner:
             linger_seconds=self._linger_seconds,
             grace_seconds=self._grace_seconds,
         )
-        launch, outputs = _launch(request, str(invocation.stdin))
+        with noted(command.log_file.parent, command.tag):
+            return self._run(command, request, str(invocation.stdin), on_line, cancel)
+
+    def end_leftovers(self, folder: Path, tag: str) -> int | None:
+        """See ports.AgentRunner."""
+        return end_leftovers(folder, tag)
+
+    def _run(
+        self, command: AgentCommand, request: LaunchRequest, stdin: str, on_line: LineSink, cancel: threading.Event
+    ) -> AgentResult:
+        launch, outputs = _launch(request, stdin)
         try:
-            supervisor = _confirm_start(launch, program, command.tag)
+            supervisor = _confirm_start(launch, Path(request.program), command.tag)
+            note_supervisor(command.log_file.parent, command.tag, supervisor)
+            reach("agent.started")
             with RunLog(command.log_file, self._log_limit_bytes) as log:
                 watch = Watch(command, launch, OutputDigest(on_line), log, supervisor)
                 return watch.until_over(outputs, cancel, self._grace_seconds)

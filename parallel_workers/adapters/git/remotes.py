@@ -7,6 +7,7 @@ from loguru import logger
 from parallel_workers.adapters.git.command import GitOutput, checked
 from parallel_workers.adapters.git.layout import branch_ref, read_ref
 from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository, Remote
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForeignCommitsError, UsageError
 
 
@@ -35,6 +36,7 @@ def push_branch(opened: OpenedRepository, branch: str) -> str:
         _ensure_ours(opened, opened.remote, branch, there, sha)
         output = _push(opened, sha, branch, there)
     checked(output, ("push", opened.remote.url, branch))
+    reach("push.pushed")
     return sha
 
 

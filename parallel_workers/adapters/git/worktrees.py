@@ -23,6 +23,8 @@ from parallel_workers.adapters.git.remotes import pushed_ref
 from parallel_workers.adapters.git.removal import forget_worktree
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.sparse_checkout import confine, confine_adopted
+from parallel_workers.adapters.git.stale_locks import remove_stale_locks
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import UsageError, WorktreeConflictError
 from parallel_workers.identity import worker_ref
 from parallel_workers.worktrees import EnsuredWorktree, WorktreePlan
@@ -48,21 +50,28 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
         found = _look(opened, plan)
         step = decide_ensuring(plan, found)
         linked = found.registered
+        reach("worktree.locked")
         if step is Ensuring.FORGET_AND_ADD and linked is not None:
             forget_worktree(opened, linked)
         if step in {Ensuring.CREATE, Ensuring.ADD, Ensuring.FORGET_AND_ADD}:
             linked = _add(opened, plan, found, descriptor)
         elif found.branch_sha is None:
             _create_refs(opened, plan, found)
+        if linked is not None and linked.worker is None:
+            # killed right after git had made it; without the note it would be kept at the end, as somebody else's
+            linked.note_worker(plan.worker)
         if linked is not None and step is not Ensuring.ADOPT:
             # under the lock: it writes the shared config once per repository
             confine(opened, linked, plan.paths)
+    reach("worktree.confined")
     if linked is not None:
         linked.note_keep_ignored(plan.keep_ignored)
     if linked is not None and step is Ensuring.ADOPT:
+        remove_stale_locks(opened, linked, plan.branch)
         confine_adopted(opened, lock, linked, plan.paths)
     elif linked is not None:
         _check_out(opened, linked)
+    reach("worktree.checked-out")
     adopted = found.recorded_base is not None
     logger.debug("worktree {} for {}: {}", plan.path, plan.worker, step.name)
     return EnsuredWorktree(plan.path, plan.branch, found.recorded_base or plan.base_sha, adopted)
@@ -109,6 +118,7 @@ def _look_at_folder(path: Path) -> Folder:
 
 def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descriptor: int) -> LinkedWorktree:
     _create_refs(opened, plan, found)
+    reach("worktree.refs-created")
     _remove_nameless(opened.common_dir / "worktrees" / plan.path.name)
     arguments = ("worktree", "add", "--quiet", "--no-checkout", "--", str(plan.path), plan.branch)
     for _ in range(_ADD_ATTEMPTS):
@@ -121,7 +131,9 @@ def _add(opened: OpenedRepository, plan: WorktreePlan, found: Situation, descrip
             _delete_refs(opened, plan)
         checked(output, arguments)
     linked = next(entry for entry in linked_worktrees(opened.common_dir) if entry.path == plan.path)
+    reach("worktree.added")
     linked.note_worker(plan.worker)
+    reach("worktree.noted")
     return linked
 
 

@@ -26,6 +26,7 @@ from parallel_workers.adapters.local_forge.refs import (
 )
 from parallel_workers.adapters.local_forge.report import Pages
 from parallel_workers.adapters.local_forge.watch import LandingWatch
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForgeError, GitCommandError
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Check, PullRequestSnapshot
 from parallel_workers.pull_requests import (
@@ -182,7 +183,9 @@ class LocalForge:
             record = record._replace(base_sha=base)
         chosen = number if number is not None else max(look.refs.pulls, default=0) + 1
         change = PullChange(chosen, record, draft.head_sha, look.refs.pulls.get(chosen))
-        return self._written(change, f"pull request #{chosen} {'updated' if former else 'opened'}")
+        written = self._written(change, f"pull request #{chosen} {'updated' if former else 'opened'}")
+        reach("forge.opened")
+        return written
 
     def _look_at(self, numbers: Collection[int] | None, *, unknown_too: bool = False) -> Look:
         look = self._ledger.read()
@@ -239,7 +242,9 @@ class LocalForge:
             if branch in look.refs.checkouts:
                 more = more._replace(around=brought_along(self._host, branch, base, result.sha))
         record = record._replace(state=PullRequestState.MERGED, reason=reason)
+        reach("merge.made")
         pull_request = self._written(PullChange(number, record, refs.head, refs), f"merge pull request #{number}", more)
+        reach("merge.landed")
         return MergeAttempt(MergeOutcome.MERGED, reason, pull_request)
 
     def _update(self, number: int, head_sha: str) -> str:

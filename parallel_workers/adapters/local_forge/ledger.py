@@ -28,6 +28,7 @@ from parallel_workers.adapters.local_forge.refs import (
     head_ref,
     meta_ref,
 )
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForgeError, GitCommandError
 
 REPORT_FILE = "report.md"
@@ -120,6 +121,7 @@ class Ledger:
                 updates.append(RefUpdate(head_ref(number), head, former.head if former else ""))
         if objects:
             self._host.git("unpack-objects", "-q", stdin=make_pack(objects))
+        reach("forge.objects-stored")
         if updates:
             with more.around:
                 self._store.move(updates, why)

@@ -1,0 +1,21 @@
+"""kill -9 of the engine at every named point, then the same command again: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.crash_points import CRASH_POINTS, REWORK_POINTS
+from tests.chaos.kills import kill_at_point, make_scene_for, most_runs
+from tests.chaos.tolls import what_is_wrong
+from tests.e2e.product import Product
+
+
+@pytest.mark.parametrize("point", [*CRASH_POINTS, *REWORK_POINTS])
+def test_killed_there_and_run_again(product: Product, tmp_path: Path, point: str) -> None:
+    scene = make_scene_for(tmp_path, point)
+    survived = kill_at_point(product, scene, point)
+    assert survived.kills == 1, f"{point} was not reached:\n{survived.before.stderr}"
+    wrong = what_is_wrong(survived.toll, scene, most_runs(point))
+    assert not wrong, f"{wrong}\n{survived.before.stderr}\n{survived.after.stdout}\n{survived.after.stderr}"

@@ -1,0 +1,48 @@
+"""Agents that misbehave, as the batch sees them: what becomes of the task, and that nothing is left running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from deployments.embedded_server import ServerAddress
+from flows.run_batch import RunOptions, carry_out
+from parallel_workers.adapters.agents.process_tree import find_tagged
+from parallel_workers.spec import AgentProfile
+from tests.prefect.batches import shell_batch
+
+_GOOD = "echo done > $PARALLEL_WORKERS_TASK_ID.txt"
+_AGENTS = {
+    "DEAF": "trap '' TERM; while :; do sleep 0.1; done",
+    "DAEMON": f"{_GOOD}; setsid sh -c 'trap \"\" TERM; sleep 300' > /dev/null 2>&1 &",
+    "FLOOD": f"yes | head -c 30000000; {_GOOD}",
+    "CLOSES": f"exec >&- 2>&-; sleep 0.2; {_GOOD}",
+    "IDLE": "true",
+    "MISSING": "",
+    "NOT-EXECUTABLE": "",
+}
+_SAID = {
+    "DEAF": "agent timed out after",
+    "IDLE": "agent ended 0 but left no commit and no change; when none is needed it must say so",
+    "MISSING": "no program `no-such-agent` in the worker's PATH; install it, or change `agents: agent-MISSING",
+    "NOT-EXECUTABLE": "is not executable: chmod +x",
+}
+
+
+async def test_each_has_its_outcome_and_nothing_is_left(
+    prefect_server: ServerAddress, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
+    program = tmp_path / "agent.sh"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    tasks = {name: {"shell": shell, **({"timeout": 1.0} if name == "DEAF" else {})} for name, shell in _AGENTS.items()}
+    batch = shell_batch(make_repository(), tasks, max_workers=len(tasks))
+    changed = {"MISSING": ("no-such-agent",), "NOT-EXECUTABLE": (str(program),)}
+    profiles = {f"agent-{name}": AgentProfile(command=command) for name, command in changed.items()}
+    batch = batch.model_copy(update={"agents": {**batch.agents, **profiles}})
+    outcome = await carry_out(batch, options=RunOptions(worktree_root=str(tmp_path / "trees"), poll_seconds=0.2))
+
+    results = {task.task_id: task.result for task in outcome.tasks}
+    assert results == {name: "failed" if name in _SAID else "merged" for name in _AGENTS}
+    reasons = {task.task_id: task.reason for task in outcome.tasks}
+    assert {name: said for name, said in _SAID.items() if said not in reasons[name]} == {}, reasons
+    assert [task.task_id for task in outcome.tasks if find_tagged(task.worker_id)] == []
