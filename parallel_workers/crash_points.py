@@ -78,9 +78,8 @@ RESCUE_POINTS = (
     "rescue.files-stored",
     "rescue.commit-made",
     "rescue.ref-written",
-    "removal.record-saved",
 )
-"""The same for a removal that finds something to save, and for one that finds only git's record."""
+"""The same for a removal that finds something to save."""
 
 
 def check_crash_point() -> None:

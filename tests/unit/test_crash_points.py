@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[2]
 REACHED = re.compile(r"\breach\(\"([^\"]+)\"\)")
 
 
-def test_every_point_is_known_and_reached_in_one_place() -> None:
+def test_every_point_is_known_and_reached_somewhere() -> None:
     files = [path for package in ("parallel_workers", "flows") for path in (ROOT / package).rglob("*.py")]
     reached = [name for path in files for name in REACHED.findall(path.read_text(encoding="utf-8"))]
-    assert sorted(reached) == sorted((*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS))
+    assert set(reached) == {*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS}
     assert len(CRASH_POINTS) >= 25
 
 

@@ -161,7 +161,7 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
     rescue_ref = None
     if linked.checked_out or not linked.half_made:
         rescue_ref = _look_and_save(opened, linked, None, care)
-    reach("removal.record-saved")
+    reach("removal.saved")
     if linked.path.is_dir():
         (linked.path / ".git").unlink(missing_ok=True)
         linked.path.rmdir()  # fails, rather than deletes, should a file have appeared
