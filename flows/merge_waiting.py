@@ -204,7 +204,7 @@ class _MergeWait:
                 return Wakened(attempt.pull_request, merged=True)
             case MergeOutcome.CLOSED:
                 raise ForgeError(attempt.reason)
-            case MergeOutcome.WAIT:
+            case MergeOutcome.WAIT | MergeOutcome.REFUSED:
                 return Wakened(self._seen, waiting_for=attempt.reason)
             case MergeOutcome.CONFLICT:
                 return snapshot._replace(mergeable=Mergeable.CONFLICTING)

@@ -67,3 +67,18 @@ mutation($input: EnablePullRequestAutoMergeInput!) {
   enablePullRequestAutoMerge(input: $input) { pullRequest { number } }
 }
 """
+
+DISABLE_AUTO_MERGE = """
+mutation($input: DisablePullRequestAutoMergeInput!) {
+  disablePullRequestAutoMerge(input: $input) { pullRequest { number } }
+}
+"""
+
+LEAVE_QUEUE = """
+mutation($input: DequeuePullRequestInput!) { dequeuePullRequest(input: $input) { mergeQueueEntry { id } } }
+"""
+
+AUTO_MERGE_QUERY = """
+query($id: ID!) { rateLimit { cost } node(id: $id) { ... on PullRequest {
+  autoMergeRequest { enabledAt } isInMergeQueue } } }
+"""
