@@ -45,7 +45,10 @@ class Rework(NamedTuple):
 
 
 class UpdateBranch(NamedTuple):
-    """Merge the base into the branch on the forge, if its head still is `head_sha`."""
+    """Merge the base into the branch on the forge, if its head still is `head_sha`.
+
+    When the forge refuses: `refusals.remember_refused_update`.
+    """
 
     head_sha: str
     reason: str
@@ -59,8 +62,22 @@ class EnableAutoMerge(NamedTuple):
     reason: str
 
 
+class DisableAutoMerge(NamedTuple):
+    """The forge is to merge by itself, and something turned up that it may not wait for: stop it from doing so.
+
+    Then decide again, as if it did not (`is_auto_merging=False`): that tells what is to be done about it. When the
+    forge refuses: `rework_memory.remember_lasting_auto_merge`.
+    """
+
+    head_sha: str
+    reason: str
+
+
 class Merge(NamedTuple):
-    """Merge it now; `head_sha` is the head that was judged, so that no later push slips in."""
+    """Merge it now; `head_sha` is the head that was judged, so that no later push slips in.
+
+    When the forge refuses although it showed nothing against it: `refusals.remember_refused_merge`.
+    """
 
     method: MergeMethod
     head_sha: str
@@ -73,7 +90,7 @@ class GiveUp(NamedTuple):
     reason: str
 
 
-MergeDecision = Merged | Wait | Rework | UpdateBranch | EnableAutoMerge | Merge | GiveUp
+MergeDecision = Merged | Wait | Rework | UpdateBranch | EnableAutoMerge | DisableAutoMerge | Merge | GiveUp
 
 
 class MergeRules(NamedTuple):

@@ -68,6 +68,16 @@ def was_auto_merge_refused(head_sha: str, memory: ReworkMemory) -> bool:
     return _auto_merge(head_sha) in memory.handled
 
 
+def remember_lasting_auto_merge(memory: ReworkMemory, head_sha: str) -> ReworkMemory:
+    """The memory after the forge refused not to merge this head by itself; it is not asked again for this head."""
+    return memory._replace(handled=memory.handled | {_lasting_auto_merge(head_sha)})
+
+
+def is_auto_merge_lasting(head_sha: str, memory: ReworkMemory) -> bool:
+    """Whether the forge was asked not to merge this head by itself any more, and refused."""
+    return _lasting_auto_merge(head_sha) in memory.handled
+
+
 def heed_label(memory: ReworkMemory, labels: Collection[str]) -> ReworkMemory:
     """The memory after a look at the labels: whoever takes NEEDS_HUMAN_LABEL off gives the worker all rounds again.
 
@@ -84,6 +94,10 @@ def _answering(head_sha: str) -> str:
 
 def _auto_merge(head_sha: str) -> str:
     return _fingerprint("auto-merge", head_sha)
+
+
+def _lasting_auto_merge(head_sha: str) -> str:
+    return _fingerprint("auto-merge-lasts", head_sha)
 
 
 def _fingerprint(kind: str, *parts: str) -> str:

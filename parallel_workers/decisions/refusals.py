@@ -1,0 +1,74 @@
+"""What the forge refused for a head although it showed nothing against it: remembered, so that it ends somewhere.
+
+One entry for each thing refused, of the head it was refused for last: a push makes a new beginning.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from parallel_workers.decisions.merge_decisions import ReworkMemory
+
+ENOUGH_REFUSALS = 3
+"""Then a person is asked. Once may be chance: what a look showed may have changed before the forge was asked."""
+
+_MERGE, _UPDATE = "merge-refused", "update-refused"
+_SHOWN_SHA = 12
+_MAX_WORDS = 200
+_QUEUE = re.compile(r"merge[\s-]*queue", re.IGNORECASE)
+
+
+class Refusals(NamedTuple):
+    """How often it was refused for this head, and what the forge said last."""
+
+    count: int = 0
+    words: str = ""
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether there is no point in asking the forge again."""
+        return self.count >= ENOUGH_REFUSALS
+
+    @property
+    def ask_for_queue(self) -> bool:
+        """Whether it is to be merged by the forge's queue, and by nothing else."""
+        return bool(_QUEUE.search(self.words))
+
+
+def remember_refused_merge(memory: ReworkMemory, head_sha: str, words: str) -> ReworkMemory:
+    """The memory after the forge refused to merge this head, and said `words`."""
+    return _remember(memory, _MERGE, head_sha, words)
+
+
+def refused_merges(head_sha: str, memory: ReworkMemory) -> Refusals:
+    """What is remembered of merging this head."""
+    return _recall(memory, _MERGE, head_sha)
+
+
+def remember_refused_update(memory: ReworkMemory, head_sha: str, words: str) -> ReworkMemory:
+    """The memory after the forge refused to merge the base into a branch with this head, and said `words`."""
+    return _remember(memory, _UPDATE, head_sha, words)
+
+
+def refused_updates(head_sha: str, memory: ReworkMemory) -> Refusals:
+    """What is remembered of bringing a branch with this head up to date."""
+    return _recall(memory, _UPDATE, head_sha)
+
+
+def _remember(memory: ReworkMemory, what: str, head_sha: str, words: str) -> ReworkMemory:
+    """One entry, without a space since entries are kept side by side: what, of which head, how often, the words."""
+    count = _recall(memory, what, head_sha).count + 1
+    said = quote(" ".join(words.split())[:_MAX_WORDS], safe="", errors="replace")
+    others = frozenset(handled for handled in memory.handled if not handled.startswith(f"{what}:"))
+    return memory._replace(handled=others | {f"{what}:{head_sha[:_SHOWN_SHA]}:{count}:{said}"})
+
+
+def _recall(memory: ReworkMemory, what: str, head_sha: str) -> Refusals:
+    begin = f"{what}:{head_sha[:_SHOWN_SHA]}:"
+    for handled in memory.handled:
+        if handled.startswith(begin):
+            count, _, said = handled.removeprefix(begin).partition(":")
+            return Refusals(int(count), unquote(said))
+    return Refusals()
