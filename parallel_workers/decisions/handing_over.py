@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from parallel_workers.decisions.merge_decisions import EnableAutoMerge, Merge, MergeDecision, Situation, Wait
+from parallel_workers.decisions.refusals import refused_merges
 from parallel_workers.decisions.rework_memory import was_auto_merge_refused
-from parallel_workers.pull_request_snapshots import CheckState
+from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot
 from parallel_workers.spec import MergeMethod, MergePolicy
 
 _NEXT_BEST = {
@@ -24,7 +25,7 @@ def choose_method(asked: MergeMethod, allowed: tuple[MergeMethod, ...]) -> Merge
 def hand_over_or_wait(situation: Situation, why: str) -> MergeDecision:
     """Let the forge merge by itself what may not be merged yet, where it offers to; else wait. `why` it may not.
 
-    Not while a check that is not required still runs: the forge would merge over it when it turns red.
+    Only when nothing but required checks or a review is outstanding: the forge waits for these, and for nothing else.
     """
     snapshot = situation.snapshot
     method = choose_method(situation.rules.method, snapshot.allowed_methods)
@@ -33,7 +34,7 @@ def hand_over_or_wait(situation: Situation, why: str) -> MergeDecision:
         and snapshot.can_auto_merge
         and not snapshot.is_auto_merging
         and not was_auto_merge_refused(situation.head_sha, situation.memory)
-        and all(check.required or check.state is CheckState.GREEN for check in snapshot.checks)
+        and _lacks_only_what_the_forge_waits_for(snapshot)
     )
     if not may or method is None:
         return Wait(why)
@@ -42,12 +43,42 @@ def hand_over_or_wait(situation: Situation, why: str) -> MergeDecision:
     )
 
 
+def _lacks_only_what_the_forge_waits_for(snapshot: PullRequestSnapshot) -> bool:
+    """Whether each check is known, and one that is not required is green already: it may turn red and hold nothing up.
+
+    Right after a push no check has reported, and nobody can tell which will. What the forge refuses for another reason
+    may be such a check, too.
+    """
+    awaited = any(check.required and check.state is CheckState.PENDING for check in snapshot.checks)
+    return (
+        bool(snapshot.checks)
+        and all(
+            check.state is CheckState.GREEN or (check.required and check.state is CheckState.PENDING)
+            for check in snapshot.checks
+        )
+        and (awaited or not snapshot.is_awaiting_checks)
+        and snapshot.mergeable is Mergeable.YES
+        and not snapshot.is_behind
+        and not snapshot.blocked_by
+    )
+
+
 def merge_now(situation: Situation) -> MergeDecision:
-    """Nothing stands in the way: merge it, as asked or in the nearest way that the repository allows."""
+    """Nothing stands in the way: merge it, as asked or in the nearest way that the repository allows.
+
+    What the forge refuses to merge although nothing it shows stands in the way is given to its merge queue, when that
+    is what it asks for; else a person is asked after a few times.
+    """
+    name, base = situation.name, situation.snapshot.pull_request.base_branch
     method = choose_method(situation.rules.method, situation.snapshot.allowed_methods)
     if method is None:
-        return Wait(f"{situation.name} may be merged, but the repository allows no way to: switch one on")
-    how = f"{situation.name} may be merged into {situation.snapshot.pull_request.base_branch}"
+        return Wait(f"{name} may be merged, but the repository allows no way to: switch one on")
+    how = f"{name} may be merged into {base}"
+    refusals = refused_merges(situation.head_sha, situation.memory)
+    if refusals.ask_for_queue and not was_auto_merge_refused(situation.head_sha, situation.memory):
+        return EnableAutoMerge(method, situation.head_sha, f"{how}, by the merge queue")
+    if refusals.ask_for_queue or refusals.are_enough:
+        return Wait(f"a person is needed: the forge refuses to merge {name}: {refusals.words}", needs_human=True)
     return Merge(method, situation.head_sha, how + _otherwise(situation, method))
 
 

@@ -69,7 +69,6 @@ class DisableAutoMerge(NamedTuple):
     forge refuses: `rework_memory.remember_lasting_auto_merge`.
     """
 
-    head_sha: str
     reason: str
 
 

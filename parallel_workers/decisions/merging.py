@@ -19,6 +19,7 @@ from parallel_workers.decisions.merge_decisions import (
     UpdateBranch,
     Wait,
 )
+from parallel_workers.decisions.refusals import refused_updates
 from parallel_workers.decisions.reworking import (
     changes_still_requested,
     conflict_to_settle,
@@ -29,6 +30,7 @@ from parallel_workers.decisions.reworking import (
     still_red,
     waits_for_its_turn,
 )
+from parallel_workers.decisions.stopping_forge import stop_forge
 from parallel_workers.pull_request_snapshots import (
     NEEDS_HUMAN_LABEL,
     CheckState,
@@ -47,10 +49,11 @@ def decide_merge(
 ) -> MergeDecision:
     """What to do about the pull request of `snapshot`. `front` is what `decide_front` says for its base.
 
-    In order: merged already; closed without being merged; given back to people; in the forge's merge queue; red checks
-    and then remarks to work on; red checks, a request for changes and remarks that were worked on; a draft; a conflict;
-    whether it is mergeable is not known yet (`auto`); a review is required; checks are running; behind its base
-    (`auto`); the forge merges by itself; a person is to merge it (`manual`); the forge refuses; else merge it.
+    In order: merged already; closed without being merged; given back to people; in the forge's merge queue; the forge
+    is to merge by itself what it should not (`auto`); red checks and then remarks to work on; red checks, a request for
+    changes and remarks that were worked on; a draft; a conflict; whether it is mergeable is not known yet (`auto`); a
+    review is required; checks are running; behind its base (`auto`); the forge merges by itself; a person is to merge
+    it (`manual`); the forge refuses; else merge it.
     """
     situation = Situation(snapshot, rules, memory, front)
     for rule in _RULES:
@@ -128,7 +131,11 @@ def _is_behind(situation: Situation) -> MergeDecision | None:
         return None
     if not situation.is_front:
         return waits_for_its_turn(situation)
-    return UpdateBranch(situation.head_sha, f"{situation.name} is behind {snapshot.pull_request.base_branch}")
+    refusals, base = refused_updates(situation.head_sha, situation.memory), snapshot.pull_request.base_branch
+    if refusals.are_enough:
+        why = f"the forge refuses to bring {situation.name} up to date with {base}: {refusals.words}"
+        return Wait(f"a person is needed: {why}", needs_human=True)
+    return UpdateBranch(situation.head_sha, f"{situation.name} is behind {base}")
 
 
 def _merges_by_itself(situation: Situation) -> MergeDecision | None:
@@ -147,7 +154,7 @@ def _is_for_a_person(situation: Situation) -> MergeDecision | None:
 def _is_refused(situation: Situation) -> MergeDecision | None:
     if not situation.snapshot.blocked_by:
         return None
-    return hand_over_or_wait(situation, f"{situation.name} may not be merged yet: {situation.snapshot.blocked_by}")
+    return Wait(f"{situation.name} may not be merged yet: {situation.snapshot.blocked_by}")
 
 
 _RULES: tuple[_Rule, ...] = (
@@ -155,6 +162,7 @@ _RULES: tuple[_Rule, ...] = (
     _is_closed,
     _is_given_back,
     _is_queued,
+    stop_forge,
     red_checks_to_mend,
     remarks_to_answer,
     still_red,

@@ -23,13 +23,13 @@ _QUEUE = re.compile(r"merge[\s-]*queue", re.IGNORECASE)
 class Refusals(NamedTuple):
     """How often it was refused for this head, and what the forge said last."""
 
-    count: int = 0
+    times: int = 0
     words: str = ""
 
     @property
     def are_enough(self) -> bool:
         """Whether there is no point in asking the forge again."""
-        return self.count >= ENOUGH_REFUSALS
+        return self.times >= ENOUGH_REFUSALS
 
     @property
     def ask_for_queue(self) -> bool:
@@ -59,16 +59,16 @@ def refused_updates(head_sha: str, memory: ReworkMemory) -> Refusals:
 
 def _remember(memory: ReworkMemory, what: str, head_sha: str, words: str) -> ReworkMemory:
     """One entry, without a space since entries are kept side by side: what, of which head, how often, the words."""
-    count = _recall(memory, what, head_sha).count + 1
+    times = _recall(memory, what, head_sha).times + 1
     said = quote(" ".join(words.split())[:_MAX_WORDS], safe="", errors="replace")
     others = frozenset(handled for handled in memory.handled if not handled.startswith(f"{what}:"))
-    return memory._replace(handled=others | {f"{what}:{head_sha[:_SHOWN_SHA]}:{count}:{said}"})
+    return memory._replace(handled=others | {f"{what}:{head_sha[:_SHOWN_SHA]}:{times}:{said}"})
 
 
 def _recall(memory: ReworkMemory, what: str, head_sha: str) -> Refusals:
     begin = f"{what}:{head_sha[:_SHOWN_SHA]}:"
     for handled in memory.handled:
         if handled.startswith(begin):
-            count, _, said = handled.removeprefix(begin).partition(":")
-            return Refusals(int(count), unquote(said))
+            times, _, said = handled.removeprefix(begin).partition(":")
+            return Refusals(int(times), unquote(said))
     return Refusals()

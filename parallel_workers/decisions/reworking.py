@@ -46,7 +46,10 @@ def remarks_to_answer(situation: Situation) -> MergeDecision | None:
 
 
 def conflict_to_settle(situation: Situation) -> MergeDecision | None:
-    """A conflict with the base; under `auto` only of the one whose turn it is, since each merge makes new ones."""
+    """A conflict with the base; under `auto` only of the one whose turn it is, since each merge makes new ones.
+
+    One that was worked on while the head stayed what it is would keep the turn from all others: a person is asked.
+    """
     snapshot = situation.snapshot
     if snapshot.mergeable is not Mergeable.CONFLICTING:
         return None
@@ -54,7 +57,8 @@ def conflict_to_settle(situation: Situation) -> MergeDecision | None:
         return None if snapshot.review is ReviewState.REQUIRED else waits_for_its_turn(situation)
     base, fingerprint = snapshot.pull_request.base_branch, conflict_fingerprint(situation.head_sha)
     if fingerprint in situation.memory.handled:
-        return Wait(f"waits for the conflict of {situation.name} with {base} to be settled: it was worked on")
+        why = f"the conflict of {situation.name} with {base} was worked on and is not settled"
+        return Wait(f"a person is needed: {why}", needs_human=True)
     what = f"{situation.name} is in conflict with {base}"
     return _ask_when_used_up(situation, Rework(ReworkKind.CONFLICT, fingerprint, what))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from parallel_workers.adapters.github.pace import WatchPace
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot, ReviewState
 from parallel_workers.pull_requests import PullRequestState
+from tests.fake_github.ci import CheckReport
 from tests.fake_github.faults import FaultKind
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ def test_checks_of_both_apis_on_the_current_head(github: GitHubWorld) -> None:
     assert seen.is_awaiting_checks
     build = next(check for check in seen.checks if check.name == "build")
     assert forge.fetch_check_log(build, 1000) == "boom"
+
+
+def test_a_red_check_is_seen_beside_a_green_one_of_the_same_name_in_another_workflow(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.report(number, CheckReport("test", "failure", workflow="CI"))
+    github.repository.report(number, CheckReport("test", "success", workflow="Nightly"))
+    assert [check.state for check in _see(forge, number).checks] == [CheckState.RED, CheckState.GREEN]
+    github.repository.report(number, CheckReport("test", "success", workflow="CI"))
+    assert [check.state for check in _see(forge, number).checks] == [CheckState.GREEN, CheckState.GREEN]
 
 
 def test_a_new_head_has_none_of_the_old_ones_checks(github: GitHubWorld) -> None:

@@ -8,16 +8,23 @@ import pytest
 
 from parallel_workers.decisions.handing_over import choose_method
 from parallel_workers.decisions.merge_decisions import (
+    DisableAutoMerge,
     EnableAutoMerge,
     GiveUp,
     Merge,
     Merged,
     MergeRules,
+    Rework,
     UpdateBranch,
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge, is_overdue
-from parallel_workers.decisions.rework_memory import remember_refused_auto_merge
+from parallel_workers.decisions.refusals import ENOUGH_REFUSALS, remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.rework_memory import (
+    remember,
+    remember_lasting_auto_merge,
+    remember_refused_auto_merge,
+)
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Mergeable, PullRequestSnapshot, ReviewState
 from parallel_workers.pull_requests import PullRequestState
 from parallel_workers.spec import MergeMethod, MergePolicy
@@ -31,6 +38,7 @@ from tests.unit.open_pull_requests import (
     PENDING_OPTIONAL,
     READY,
     RED,
+    RED_OPTIONAL,
     REMARK,
     decide,
     moved,
@@ -146,9 +154,9 @@ def test_only_the_one_whose_turn_it_is_is_brought_up_to_date() -> None:
     ("why", "said"),
     [
         (READY._replace(checks=(PENDING,)), "#7 waits for checks: test"),
-        (READY._replace(is_awaiting_checks=True), "#7 waits for checks that have not reported yet"),
+        (READY._replace(checks=(GREEN, PENDING), is_awaiting_checks=True), "#7 waits for checks: test"),
         (READY._replace(review=ReviewState.REQUIRED), "#7 waits for a review"),
-        (READY._replace(blocked_by="it needs the queue"), "#7 may not be merged yet: it needs the queue"),
+        (READY._replace(checks=(PENDING,), review=ReviewState.REQUIRED), "#7 waits for a review"),
     ],
 )
 def test_what_may_not_be_merged_yet_is_handed_over_where_the_forge_offers_to(
@@ -156,9 +164,93 @@ def test_what_may_not_be_merged_yet_is_handed_over_where_the_forge_offers_to(
 ) -> None:
     offered = why._replace(can_auto_merge=True)
     assert decide(offered) == EnableAutoMerge(MergeMethod.MERGE, HEAD, f"{said}; then the forge merges it")
-    assert decide(offered._replace(is_auto_merging=True)) != decide(offered), "once is enough"
+    assert isinstance(decide(offered._replace(is_auto_merging=True)), Wait), "once is enough"
     assert isinstance(decide(offered, MergePolicy.MANUAL), Wait)
     assert decide(offered._replace(is_draft=True)) != decide(offered)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        READY._replace(checks=(PENDING, PENDING_OPTIONAL)),
+        READY._replace(checks=(), is_awaiting_checks=True),
+        READY._replace(checks=(GREEN,), is_awaiting_checks=True),
+        READY._replace(checks=(), review=ReviewState.REQUIRED),
+        READY._replace(checks=(PENDING_OPTIONAL,), review=ReviewState.REQUIRED),
+        READY._replace(is_awaiting_checks=True, review=ReviewState.REQUIRED),
+        READY._replace(blocked_by="the credentials may not read checks"),
+        READY._replace(blocked_by="the credentials may not read checks", review=ReviewState.REQUIRED),
+        READY._replace(mergeable=Mergeable.CONFLICTING, review=ReviewState.REQUIRED),
+        READY._replace(is_behind=True, review=ReviewState.REQUIRED),
+    ],
+)
+def test_what_the_forge_would_not_wait_for_is_not_handed_over(unknown: PullRequestSnapshot) -> None:
+    assert isinstance(decide(unknown._replace(can_auto_merge=True), front=3), Wait)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (READY._replace(checks=(RED,)), "a check is red"),
+        (READY._replace(checks=(PENDING, RED_OPTIONAL)), "a check is red"),
+        (READY._replace(review=ReviewState.CHANGES_REQUESTED), "changes are requested"),
+        (READY._replace(remarks=(REMARK,)), "there are remarks to answer"),
+        (READY._replace(mergeable=Mergeable.CONFLICTING), "it is in conflict with its base"),
+    ],
+)
+def test_the_forge_is_stopped_before_anything_is_done_about_what_turned_up(
+    wrong: PullRequestSnapshot, why: str
+) -> None:
+    merging = wrong._replace(is_auto_merging=True, can_auto_merge=True)
+    assert decide(merging) == DisableAutoMerge(f"the forge must not merge #7 by itself: {why}")
+    assert decide(merging, front=3) == decide(merging), "it waits for no turn"
+    stopped = decide(merging._replace(is_auto_merging=False))
+    assert isinstance(stopped, Rework | Wait), "and then it is worked on"
+    assert not isinstance(decide(merging, MergePolicy.MANUAL), DisableAutoMerge), "a person let it"
+    lasting = remember_lasting_auto_merge(NOTHING, HEAD)
+    assert decide(merging, memory=lasting) == stopped, "the forge does not stop: work goes on all the same"
+    assert isinstance(decide(moved(merging), memory=lasting), DisableAutoMerge)
+
+
+def test_remarks_that_a_push_answered_do_not_stop_the_forge() -> None:
+    remarked = READY._replace(remarks=(REMARK,), is_auto_merging=True)
+    rework = decide(remarked._replace(is_auto_merging=False))
+    assert isinstance(rework, Rework)
+    answered = remember(NOTHING, rework, HEAD)
+    assert isinstance(decide(remarked, memory=answered), DisableAutoMerge), "nothing was pushed yet"
+    assert isinstance(decide(moved(remarked), memory=answered), Wait)
+
+
+def test_a_merge_that_is_refused_again_and_again_ends_with_a_person() -> None:
+    memory, words = NOTHING, "This branch can't be rebased"
+    for _ in range(ENOUGH_REFUSALS):
+        assert decide(READY, memory=memory) == NOW
+        memory = remember_refused_merge(memory, HEAD, words)
+    asked = Wait(f"a person is needed: the forge refuses to merge #7: {words}", needs_human=True)
+    assert decide(READY, memory=memory) == asked
+    assert isinstance(decide(moved(READY), memory=memory), Merge), "a push makes a new beginning"
+
+
+def test_where_a_refusal_names_the_queue_the_forge_is_let_to_merge() -> None:
+    memory = remember_refused_merge(NOTHING, HEAD, "Changes must be made through the merge queue")
+    queued = EnableAutoMerge(MergeMethod.MERGE, HEAD, "#7 may be merged into main, by the merge queue")
+    assert decide(READY, memory=memory) == queued
+    assert isinstance(decide(READY._replace(is_auto_merging=True), memory=memory), Wait)
+    neither = remember_refused_auto_merge(memory, HEAD)
+    assert decide(READY, memory=neither) == Wait(
+        "a person is needed: the forge refuses to merge #7: Changes must be made through the merge queue",
+        needs_human=True,
+    )
+
+
+def test_an_update_that_is_refused_again_and_again_gives_up_the_turn() -> None:
+    behind, memory, words = READY._replace(is_behind=True), NOTHING, "protected branch"
+    for _ in range(ENOUGH_REFUSALS):
+        assert isinstance(decide(behind, memory=memory), UpdateBranch)
+        memory = remember_refused_update(memory, HEAD, words)
+    why = f"a person is needed: the forge refuses to bring #7 up to date with main: {words}"
+    assert decide(behind, memory=memory) == Wait(why, needs_human=True)
+    assert isinstance(decide(moved(behind), memory=memory), UpdateBranch)
 
 
 def test_what_may_be_merged_is_not_handed_over() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from parallel_workers.decisions import merging
 from parallel_workers.decisions.merge_decisions import Rework, ReworkKind, ReworkMemory
+from parallel_workers.decisions.refusals import ENOUGH_REFUSALS, remember_refused_merge, remember_refused_update
 from parallel_workers.decisions.rework_memory import (
     checks_fingerprint,
     conflict_fingerprint,
@@ -26,29 +27,38 @@ REVIEWED = remember(
     ReworkMemory(), Rework(ReworkKind.REVIEW, review_fingerprint([REMARK]), "", remarks=(REMARK,)), HEAD
 )
 AUTO, MANUAL = MergePolicy.AUTO, MergePolicy.MANUAL
+NO_UPDATE = NO_MERGE = ReworkMemory()
+for _ in range(ENOUGH_REFUSALS):
+    NO_UPDATE = remember_refused_update(NO_UPDATE, HEAD, "*reason*")
+    NO_MERGE = remember_refused_merge(NO_MERGE, HEAD, "*reason*")
+QUEUE = remember_refused_merge(ReworkMemory(), HEAD, "use the merge queue")
 SITUATIONS = [
     (1, READY._replace(pull_request=OPEN._replace(state=PullRequestState.MERGED)), AUTO, (), 7),
     (2, READY._replace(pull_request=OPEN._replace(state=PullRequestState.CLOSED, reason="*reason*")), AUTO, (), 7),
     (3, READY._replace(pull_request=OPEN._replace(labels=(NEEDS_HUMAN_LABEL,))), AUTO, (), 7),
     (4, READY._replace(is_queued=True), AUTO, (), 7),
-    (5, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
-    (6, READY._replace(remarks=(REMARK, BOT)), MANUAL, (), 7),
-    (7, READY._replace(checks=(BUILD,)), AUTO, (checks_fingerprint(HEAD, [BUILD]),), 7),
-    (8, READY._replace(review=ReviewState.CHANGES_REQUESTED), AUTO, (), 7),
-    (9, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled, 7),
-    (10, READY._replace(is_draft=True), AUTO, (), 7),
-    (11, CONFLICT, AUTO, (), 7),
-    (11, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),
-    (11, CONFLICT, AUTO, (), 3),
-    (12, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
-    (13, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
-    (14, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
-    (15, BEHIND, AUTO, (), 7),
-    (15, BEHIND, AUTO, (), 3),
-    (16, READY._replace(is_auto_merging=True), AUTO, (), 7),
-    (17, READY, MANUAL, (), 7),
-    (18, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
-    (19, READY, AUTO, (), 7),
+    (5, READY._replace(checks=(BUILD,), is_auto_merging=True), AUTO, (), 7),
+    (6, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
+    (7, READY._replace(remarks=(REMARK, BOT)), MANUAL, (), 7),
+    (8, READY._replace(checks=(BUILD,)), AUTO, (checks_fingerprint(HEAD, [BUILD]),), 7),
+    (9, READY._replace(review=ReviewState.CHANGES_REQUESTED), AUTO, (), 7),
+    (10, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled, 7),
+    (11, READY._replace(is_draft=True), AUTO, (), 7),
+    (12, CONFLICT, AUTO, (), 7),
+    (12, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),
+    (12, CONFLICT, AUTO, (), 3),
+    (13, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
+    (14, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
+    (15, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
+    (16, BEHIND, AUTO, (), 7),
+    (16, BEHIND, AUTO, (), 3),
+    (16, BEHIND, AUTO, NO_UPDATE.handled, 7),
+    (17, READY._replace(is_auto_merging=True), AUTO, (), 7),
+    (18, READY, MANUAL, (), 7),
+    (19, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
+    (20, READY, AUTO, (), 7),
+    (20, READY, AUTO, QUEUE.handled, 7),
+    (20, READY, AUTO, NO_MERGE.handled, 7),
 ]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from parallel_workers.decisions.front import decide_front
 from parallel_workers.decisions.merge_decisions import (
+    DisableAutoMerge,
     EnableAutoMerge,
     GiveUp,
     Merge,
@@ -21,7 +22,12 @@ from parallel_workers.decisions.merge_decisions import (
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge
-from parallel_workers.decisions.rework_memory import remember
+from parallel_workers.decisions.refusals import remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.rework_memory import (
+    remember,
+    remember_lasting_auto_merge,
+    remember_refused_auto_merge,
+)
 from parallel_workers.pull_request_snapshots import (
     NEEDS_HUMAN_LABEL,
     Check,
@@ -135,9 +141,44 @@ def test_the_forge_is_asked_to_merge_or_update_only_what_is_good_so_far(
         assert snapshot.can_auto_merge
         assert not snapshot.is_auto_merging
         assert decision.method in snapshot.allowed_methods
+        assert snapshot.checks, "right after a push nobody knows which will report"
+        assert all(check.required or check.state is CheckState.GREEN for check in snapshot.checks)
+        assert not snapshot.blocked_by
+        after = decide_merge(snapshot._replace(is_auto_merging=True), rule, memory, front)
+        assert isinstance(after, Wait), "it is not switched off again at the next look"
+    if isinstance(decision, DisableAutoMerge):
+        assert rule.policy is MergePolicy.AUTO
+        assert snapshot.is_auto_merging
+        after = decide_merge(snapshot._replace(is_auto_merging=False), rule, memory, front)
+        assert isinstance(after, Rework | Wait), "nor on"
     if isinstance(decision, UpdateBranch):
         assert front == snapshot.pull_request.number
         assert snapshot.mergeable is Mergeable.YES
+
+
+@MANY
+@given(snapshots, rules, fronts, st.sampled_from(["no", "use the merge queue"]))
+def test_what_the_forge_refuses_is_asked_for_a_few_times_only(
+    snapshot: PullRequestSnapshot, rule: MergeRules, front: int | None, words: str
+) -> None:
+    memory, head = ReworkMemory(), snapshot.pull_request.head_sha
+    for _ in range(12):
+        decision = decide_merge(snapshot, rule, memory, front)
+        match decision:
+            case Merge():
+                memory = remember_refused_merge(memory, head, words)
+            case UpdateBranch():
+                memory = remember_refused_update(memory, head, words)
+            case EnableAutoMerge():
+                memory = remember_refused_auto_merge(memory, head)
+            case DisableAutoMerge():
+                memory = remember_lasting_auto_merge(memory, head)
+            case Rework():
+                memory = remember(memory, decision, head)
+            case _:
+                break
+    else:
+        raise AssertionError(decision)
 
 
 @MANY

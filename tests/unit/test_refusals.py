@@ -21,10 +21,10 @@ WORDS = "This branch can't be rebased:\n100 % of\tits commits"
 
 def test_refusals_are_counted_for_the_head_they_were_said_of() -> None:
     memory = NOTHING
-    for count in range(1, ENOUGH_REFUSALS + 1):
+    for times in range(1, ENOUGH_REFUSALS + 1):
         assert not refused_merges(HEAD, memory).are_enough
         memory = remember_refused_merge(memory, HEAD, WORDS)
-        assert refused_merges(HEAD, memory) == Refusals(count, "This branch can't be rebased: 100 % of its commits")
+        assert refused_merges(HEAD, memory) == Refusals(times, "This branch can't be rebased: 100 % of its commits")
     assert refused_merges(HEAD, memory).are_enough
     assert refused_merges(OTHER_HEAD, memory) == Refusals()
     assert refused_updates(HEAD, memory) == Refusals()

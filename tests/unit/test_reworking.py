@@ -50,15 +50,12 @@ def after(snapshot: PullRequestSnapshot, memory: ReworkMemory = NOTHING) -> Rewo
         (READY._replace(checks=(RED, RED_OPTIONAL)), ReworkKind.CHECKS, "red checks on #7: test, lint"),
         (READY._replace(checks=(RED_OPTIONAL, PENDING)), ReworkKind.CHECKS, "red checks on #7: lint"),
         (READY._replace(checks=(RED,), is_draft=True), ReworkKind.CHECKS, "red checks on #7: test"),
-        (READY._replace(checks=(RED,), is_auto_merging=True), ReworkKind.CHECKS, "red checks on #7: test"),
         (READY._replace(checks=(RED,), mergeable=Mergeable.UNKNOWN), ReworkKind.CHECKS, "red checks on #7: test"),
         (CONFLICT._replace(checks=(RED,), remarks=(REMARK,)), ReworkKind.CHECKS, "red checks on #7: test"),
         (REQUESTED, ReworkKind.REVIEW, "1 remark on #7 by ada"),
         (READY._replace(remarks=(REMARK,)), ReworkKind.REVIEW, "1 remark on #7 by ada"),
-        (REQUESTED._replace(is_auto_merging=True), ReworkKind.REVIEW, "1 remark on #7 by ada"),
         (CONFLICT._replace(remarks=(REMARK,)), ReworkKind.REVIEW, "1 remark on #7 by ada"),
         (CONFLICT, ReworkKind.CONFLICT, "#7 is in conflict with main"),
-        (CONFLICT._replace(is_auto_merging=True), ReworkKind.CONFLICT, "#7 is in conflict with main"),
     ],
 )
 def test_what_is_worked_on(snapshot: PullRequestSnapshot, kind: ReworkKind, said: str, policy: MergePolicy) -> None:
@@ -117,9 +114,11 @@ def test_a_request_for_changes_stands_until_the_reviewer_looks_again() -> None:
 
 def test_a_conflict_is_worked_on_once_per_head_however_often_the_base_moves() -> None:
     memory = after(CONFLICT)
-    waits = Wait("waits for the conflict of #7 with main to be settled: it was worked on")
-    assert decide(CONFLICT, memory=memory) == waits
-    assert decide(CONFLICT._replace(base_sha="d" * 40), memory=memory) == waits
+    gives_up_its_turn = Wait(
+        "a person is needed: the conflict of #7 with main was worked on and is not settled", needs_human=True
+    )
+    assert decide(CONFLICT, memory=memory) == gives_up_its_turn
+    assert decide(CONFLICT._replace(base_sha="d" * 40), memory=memory) == gives_up_its_turn
     assert isinstance(decide(moved(CONFLICT), memory=memory), Rework)
 
 

@@ -36,7 +36,8 @@ _FULL_FIELDS = (
   statusCheckRollup { state contexts(first: 100) { pageInfo { hasNextPage } nodes {
     __typename
     ... on CheckRun { databaseId name status conclusion detailsUrl startedAt
-      isRequired(pullRequestNumber: NUMBER) checkSuite { app { slug } } }
+      isRequired(pullRequestNumber: NUMBER)
+      checkSuite { app { slug } workflowRun { event workflow { name } } } }
     ... on StatusContext { context state targetUrl isRequired(pullRequestNumber: NUMBER) }
   } } }
   reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
