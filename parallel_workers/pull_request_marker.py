@@ -16,3 +16,8 @@ def find_marker(body: str | None) -> str | None:
     """The worker a body names; None without a marker. Ours is the last: text before it may quote one."""
     found = _MARKER.findall(body or "")
     return found[-1] if found else None
+
+
+def without_marker(body: str) -> str:
+    """The body as people are to read it where nothing hides the line, such as in a commit message."""
+    return _MARKER.sub("", body).strip()

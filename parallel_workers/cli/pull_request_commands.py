@@ -24,7 +24,7 @@ _METHODS = ("merge", "squash", "rebase")
 def pr() -> None:
     """Look at and merge pull requests of the local forge.
 
-    They live in the repository itself, in refs/parallel-workers/pulls/.
+    They live in the repository itself, in refs/parallel-workers/pulls/. Where they live on GitHub, its page is named.
     """
 
 
@@ -50,7 +50,7 @@ def list_pull_requests(state: str, repository: Path, *, as_json: bool) -> None:
 @json_option
 def show(number: int, repository: Path, *, as_json: bool) -> None:
     """Show a pull request: state, branch, commits, changes and text."""
-    forge = _forge(repository)
+    forge = _forge(repository, number)
     one = forge.fetch_pull_request(number)
     changes = forge.read_changes(number)
     if as_json:
@@ -85,7 +85,7 @@ def merge(number: int, method: str, repository: Path, *, as_json: bool) -> int:
     from parallel_workers.pull_requests import MergeOutcome
     from parallel_workers.spec import MergeMethod
 
-    attempt = _forge(repository).merge_pull_request(number, MergeMethod(method))
+    attempt = _forge(repository, number).merge_pull_request(number, MergeMethod(method))
     if as_json:
         print_json(merge_attempt_keys(attempt))
     else:
@@ -100,7 +100,7 @@ def merge(number: int, method: str, repository: Path, *, as_json: bool) -> int:
 @json_option
 def close(number: int, reason: str, repository: Path, *, as_json: bool) -> None:
     """Close a pull request without merging it; its branch stays."""
-    closed: PullRequest = _forge(repository).close_pull_request(number, reason)
+    closed: PullRequest = _forge(repository, number).close_pull_request(number, reason)
     if as_json:
         print_json(pull_request_keys(closed))
     else:
@@ -113,17 +113,38 @@ def close(number: int, reason: str, repository: Path, *, as_json: bool) -> None:
 @json_option
 def hand_back(number: int, repository: Path, *, as_json: bool) -> None:
     """Let the worker go on that asked for a person: takes the label parallel-workers:needs-human off."""
-    handed: PullRequest = _forge(repository).hand_back(number)
+    handed: PullRequest = _forge(repository, number).hand_back(number)
     if as_json:
         print_json(pull_request_keys(handed))
     else:
         say(f"#{number} is handed back; its worker goes on at the next look.")
 
 
-def _forge(repository: Path) -> LocalForge:
+def _forge(repository: Path, number: int | None = None) -> LocalForge:
+    """The local forge of a repository. Raises UsageError, with the page, where pull requests live on GitHub."""
+    from parallel_workers.adapters.git.repository import open_repository
     from parallel_workers.adapters.local_forge.forge import open_local_forge
+    from parallel_workers.cli.forge_outlook import find_outlook, settings_here
+    from parallel_workers.errors import ForgeError, GitCommandError, UsageError
+    from parallel_workers.spec import ForgeKind
 
-    return open_local_forge(repository)
+    git = open_repository(repository)
+    asked = settings_here(git).forge
+    # a forge that was asked for and cannot be used is what `validate` and `run` complain of
+    outlook = find_outlook(ForgeKind.LOCAL if asked is ForgeKind.LOCAL else None, git.effective_remote_url)
+    on_github = UsageError(
+        f"pull requests of this repository live on GitHub: see "
+        f"{outlook.page}/{'pulls' if number is None else f'pull/{number}'}"
+    )
+    if outlook.page and (outlook.choice.kind is ForgeKind.GITHUB or asked is ForgeKind.GITHUB):
+        raise on_github
+    forge = open_local_forge(repository)
+    if outlook.page and asked is not ForgeKind.LOCAL:
+        try:
+            forge.fetch_pull_requests()
+        except (ForgeError, GitCommandError) as error:  # what git says of a login helps nobody here
+            raise on_github from error
+    return forge
 
 
 def _say_attempt(attempt: MergeAttempt) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +29,14 @@ def validate(spec: Path, *, as_json: bool) -> int:
 
     try:
         batch = read_batch(spec)
+        place = _describe_forge(spec, batch)
     except InvalidSpecError as error:
         _print_problems(error.problems, as_json=as_json)
         return ExitCode.USAGE
     if as_json:
         print_json({"valid": True, "problems": [], "batch": batch})
     else:
-        _print_plan(spec, batch)
+        _print_plan(spec, batch, place)
     return ExitCode.OK
 
 
@@ -61,10 +61,10 @@ def _print_problems(problems: tuple[Problem, ...], *, as_json: bool) -> None:
     say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}.")
 
 
-def _print_plan(spec: Path, batch: BatchSpec) -> None:
+def _print_plan(spec: Path, batch: BatchSpec, place: str) -> None:
     count = len(batch.tasks)
     say(f"OK: {spec}: {count} task{'s' if count > 1 else ''}, {batch.max_workers} at once, merge: {batch.merge}")
-    say(_describe_forge(batch))
+    say(place)
     ordered = plan_order(batch)
     rows = (
         (str(wave), task.id, task.agent, str(task.priority), ", ".join(task.dependencies), task.description)
@@ -73,21 +73,36 @@ def _print_plan(spec: Path, batch: BatchSpec) -> None:
     print_table(("Wave", "Task", "Agent", "Priority", "After", "Description"), rows, "")
 
 
-def _describe_forge(batch: BatchSpec) -> str:
-    """Where pull requests would live if the batch ran with this environment, and why. Nothing is contacted."""
-    from parallel_workers.adapters.git.clones import is_url
-    from parallel_workers.adapters.git.repository import open_repository
-    from parallel_workers.adapters.github.choosing import choose_forge
-    from parallel_workers.adapters.github.credentials import GivenValues, find_credentials
-    from parallel_workers.errors import ParallelWorkersError
+def _describe_forge(spec: Path, batch: BatchSpec) -> str:
+    """Where pull requests would live if the batch ran with this environment, and why. No forge is contacted.
 
-    place = batch.repository
+    Raises:
+        InvalidSpecError: there they cannot live, or the settings of the repository do not hold.
+    """
+    from parallel_workers.adapters.git.repository import open_repository
+    from parallel_workers.cli.forge_outlook import find_outlook, read_settings
+    from parallel_workers.errors import BaseBranchError, GitCommandError, UsageError
+    from parallel_workers.reading.yaml_documents import load_document
+    from parallel_workers.settings import apply_settings
+
+    file, line = str(spec), load_document(spec).line_of(("forge",))
     try:
-        remote = place if is_url(place) else open_repository(place).effective_remote_url
-        credentials = find_credentials(GivenValues(), os.environ)
-        return choose_forge(batch.forge, remote, credentials, os.environ).reason
-    except ParallelWorkersError as error:
+        git = open_repository(batch.repository)
+    except UsageError as error:  # a batch that names no repository is for whichever it is run in
         return str(error)
+    asked = batch.forge
+    try:
+        written = read_settings(git, git.fetch_base(batch.base_branch), batch.base_branch)
+    except (BaseBranchError, GitCommandError):
+        pass  # without its base branch there are no settings; the run will tell
+    else:
+        asked = apply_settings(batch, written.settings).forge
+        if asked is not batch.forge:
+            file, line = written.file, written.forge_line
+    try:
+        return find_outlook(asked, git.effective_remote_url).choice.reason
+    except UsageError as error:
+        raise InvalidSpecError((Problem(file, line, str(error)),)) from error
 
 
 def plan_order(batch: BatchSpec) -> list[tuple[int, TaskSpec]]:

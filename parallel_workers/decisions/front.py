@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
+from parallel_workers.decisions.stuck import is_stuck
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, CheckState, PullRequestSnapshot, ReviewState
 from parallel_workers.pull_requests import PullRequestState
 
 
-def decide_front(snapshots: Iterable[PullRequestSnapshot]) -> Mapping[str, int]:
+def decide_front(snapshots: Iterable[PullRequestSnapshot], now: datetime | None = None) -> Mapping[str, int]:
     """For each base branch the number of the pull request whose turn it is; a base that has none is left out.
 
     Give it the open pull requests that the product merges (policy `auto`), not those a person merges. It is the lowest
     number of those that may be merged once they are up to date and their checks are green; one with open remarks comes
-    after those without. One that the forge refuses keeps its turn: after a push it does so until CI has begun, and the
-    rules of a base refuse the others as well. Every merge makes the others stale: to update all of them each time would
-    cost branch updates, and runs of CI, by the square of their number.
+    after those without. One that the forge refuses keeps its turn for a while: after a push it does so until CI has
+    begun. With `now` (aware), it gives its turn up when that lasts. Every merge makes the others stale: to update all
+    of them each time would cost branch updates, and runs of CI, by the square of their number.
     """
     front: dict[str, int] = {}
     for snapshot in sorted(snapshots, key=_turn):
-        if _may_be_front(snapshot):
+        if _may_be_front(snapshot) and not is_stuck(snapshot, now):
             front.setdefault(snapshot.pull_request.base_branch, snapshot.pull_request.number)
     return front
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -117,6 +118,7 @@ class Situation(NamedTuple):
     rules: MergeRules
     memory: ReworkMemory
     front: int | None
+    now: datetime | None = None
 
     @property
     def name(self) -> str:

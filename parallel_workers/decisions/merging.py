@@ -31,6 +31,7 @@ from parallel_workers.decisions.reworking import (
     waits_for_its_turn,
 )
 from parallel_workers.decisions.stopping_forge import stop_forge
+from parallel_workers.decisions.stuck import is_stuck
 from parallel_workers.pull_request_snapshots import (
     NEEDS_HUMAN_LABEL,
     CheckState,
@@ -45,9 +46,15 @@ _Rule = Callable[[Situation], MergeDecision | None]
 
 
 def decide_merge(
-    snapshot: PullRequestSnapshot, rules: MergeRules, memory: ReworkMemory, front: int | None
+    snapshot: PullRequestSnapshot,
+    rules: MergeRules,
+    memory: ReworkMemory,
+    front: int | None,
+    now: datetime | None = None,
 ) -> MergeDecision:
     """What to do about the pull request of `snapshot`. `front` is what `decide_front` says for its base.
+
+    With `now` (aware) a person is asked when the forge refuses for long without a word that could be worked on.
 
     In order: merged already; closed without being merged; given back to people; in the forge's merge queue; the forge
     is to merge by itself what it should not (`auto`); red checks and then remarks to work on; red checks, a request for
@@ -55,7 +62,7 @@ def decide_merge(
     review is required; checks are running; behind its base (`auto`); the forge merges by itself; a person is to merge
     it (`manual`); the forge refuses; else merge it.
     """
-    situation = Situation(snapshot, rules, memory, front)
+    situation = Situation(snapshot, rules, memory, front, now)
     for rule in _RULES:
         decision = rule(situation)
         if decision is not None:
@@ -152,9 +159,14 @@ def _is_for_a_person(situation: Situation) -> MergeDecision | None:
 
 
 def _is_refused(situation: Situation) -> MergeDecision | None:
-    if not situation.snapshot.blocked_by:
+    """For long: a person is asked, but not while remarks stand, since a worker is to answer to more of them."""
+    snapshot = situation.snapshot
+    if not snapshot.blocked_by:
         return None
-    return Wait(f"{situation.name} may not be merged yet: {situation.snapshot.blocked_by}")
+    why = f"{situation.name} may not be merged yet: {snapshot.blocked_by}"
+    if is_stuck(snapshot, situation.now) and not snapshot.remarks:
+        return Wait(f"a person is needed: {why}", needs_human=True)
+    return Wait(why)
 
 
 _RULES: tuple[_Rule, ...] = (

@@ -151,3 +151,35 @@ def test_pull_requests_are_listed_shown_merged_and_closed(verb: Verb, repository
 def test_no_pull_requests_is_said_on_stderr(verb: Verb) -> None:
     ended = verb("pr", "list")
     assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", "No open pull requests.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "page"),
+    [
+        (("pr", "list"), "https://github.com/o/r/pulls"),
+        (("pr", "show", "7"), "https://github.com/o/r/pull/7"),
+        (("pr", "merge", "7"), "https://github.com/o/r/pull/7"),
+        (("pr", "close", "7"), "https://github.com/o/r/pull/7"),
+        (("pr", "hand-back", "7"), "https://github.com/o/r/pull/7"),
+    ],
+)
+def test_the_page_is_named_where_pull_requests_live_on_github(
+    product: Product, repository: Path, tmp_path: Path, git: Git, arguments: tuple[str, ...], page: str
+) -> None:
+    git(repository, "remote", "add", "origin", "git@github.com:o/r.git")
+    more = {"PARALLEL_WORKERS_HOME": str(tmp_path / "data"), "GITHUB_TOKEN": "t0ken"}
+    ended = product.call(*arguments, "--repository", str(repository), **more)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.strip().endswith(f"pull requests of this repository live on GitHub: see {page}")
+    assert not (tmp_path / "data" / "server").exists()
+
+
+def test_without_credentials_a_remote_on_github_that_cannot_be_read_names_the_page(
+    product: Product, repository: Path, tmp_path: Path, git: Git
+) -> None:
+    server = "http://127.0.0.1:9"
+    git(repository, "remote", "add", "origin", f"{server}/o/r.git")
+    more = {"PARALLEL_WORKERS_HOME": str(tmp_path / "data"), "GITHUB_SERVER_URL": server}
+    ended = product.call("pr", "list", "--repository", str(repository), **more)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"see {server}/o/r/pulls" in ended.stderr

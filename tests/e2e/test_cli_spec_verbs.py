@@ -88,6 +88,47 @@ def test_validate_knows_the_agents_of_the_repository_settings(
     assert (ended.exit_code, ended.stdout.splitlines()[1].split()[:3]) == (0, ["1", "A", "ours"])
 
 
+def _commit_settings(repository: Path, git: Git, text: str) -> None:
+    (repository / ".parallel-workers.yml").write_text(text, encoding="utf-8")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "chore: settings")
+
+
+def test_a_forge_that_cannot_be_used_is_a_problem_of_the_line_that_asks_for_it(
+    product: Product, make_repository: Callable[..., Path], tmp_path: Path, git: Git
+) -> None:
+    repository, spec = make_repository(), tmp_path / "batch.yml"
+    text = f"project: p\nrepository: {repository}\ntasks: [{{id: A, description: x}}]\n"
+    spec.write_text(f"{text}forge: github\n", encoding="utf-8")
+    told = product.call("validate", str(spec))
+    assert (told.exit_code, told.stderr) == (2, "1 problem.\n")
+    assert told.stdout.startswith(f"{spec}:4: forge: github needs a remote on GitHub")
+
+    git(repository, "remote", "add", "origin", "https://github.com/o/r.git")
+    data = {"PARALLEL_WORKERS_HOME": str(tmp_path / "data")}
+    told = product.call("validate", str(spec), "--json", **data)
+    assert (told.exit_code, told.data["valid"]) == (2, False)
+    assert "forge: github needs credentials" in told.data["problems"][0]["message"]
+    assert product.call("validate", str(spec), GITHUB_TOKEN="t0ken", **data).exit_code == 0
+    assert not (tmp_path / "data" / "server").exists()
+
+
+def test_validate_reads_the_forge_of_the_repository_settings(
+    product: Product, make_repository: Callable[..., Path], tmp_path: Path, git: Git
+) -> None:
+    repository, spec = make_repository(), tmp_path / "batch.yml"
+    text = f"project: p\nrepository: {repository}\ntasks: [{{id: A, description: x}}]\n"
+    spec.write_text(text, encoding="utf-8")
+    _commit_settings(repository, git, "merge: manual\nforge: github\n")
+    told = product.call("validate", str(spec))
+    assert told.exit_code == 2
+    assert told.stdout.startswith("main:.parallel-workers.yml:2: forge: github needs a remote on GitHub")
+    spec.write_text(f"{text}forge: local\n", encoding="utf-8")
+    assert product.call("validate", str(spec)).exit_code == 0, "the batch's own wins"
+    _commit_settings(repository, git, "forge: nowhere\n")
+    assert product.call("validate", str(spec)).stdout.startswith("main:.parallel-workers.yml:1: ")
+
+
 def test_a_bad_spec_starts_no_server(product: Product, tmp_path: Path) -> None:
     spec = tmp_path / "bad.yml"
     spec.write_text(BAD, encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parallel_workers.adapters.local_forge.forge import LocalForge, open_local_forge
+from parallel_workers.pull_request_marker import marker
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestDraft
 from parallel_workers.spec import MergeMethod
 
@@ -142,3 +143,16 @@ def test_a_shallow_repository_merges(make_repository: Callable[..., Path], git: 
     forge, pull = _open(shallow, git)
     assert forge.merge_pull_request(pull.number, MergeMethod.MERGE).outcome is MergeOutcome.MERGED
     assert git(shallow, "show", "main:a") == "1"
+
+
+@pytest.mark.parametrize("method", [MergeMethod.MERGE, MergeMethod.SQUASH])
+def test_the_hidden_marker_stays_out_of_commit_messages(repository: Path, git: Git, method: MergeMethod) -> None:
+    head = _commit(repository, git, "a", "1\n")
+    forge = open_local_forge(repository)
+    body = f"What was done\n\n{marker('worker-a')}\n"
+    pull = forge.ensure_pull_request(PullRequestDraft("worker-a", "A", body, "feature/a", head, "main"))
+    assert forge.merge_pull_request(pull.number, method).outcome is MergeOutcome.MERGED
+    message = git(repository, "log", "-1", "--format=%B", "main")
+    assert "<!--" not in message
+    assert message.rstrip().endswith("Worker: worker-a")
+    assert ("What was done" in message) is (method is MergeMethod.SQUASH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from parallel_workers.decisions.front import decide_front
@@ -59,3 +61,16 @@ def test_open_remarks_let_others_go_first_but_are_no_dead_end() -> None:
     remarked = READY._replace(remarks=(REMARK,))
     assert decide_front([numbered(3, remarked), numbered(4)]) == {"main": 4}
     assert decide_front([numbered(3, remarked), numbered(4, remarked)]) == {"main": 3}
+
+
+def test_one_that_the_forge_refuses_for_long_gives_up_its_turn() -> None:
+    changed = OPEN._replace(updated_at="2026-01-02T12:00:00Z")
+    soon, late = datetime(2026, 1, 2, 13, 0, tzinfo=UTC), datetime(2026, 1, 2, 13, 0, 1, tzinfo=UTC)
+    blocked = READY._replace(pull_request=changed, blocked_by="its branch is locked")
+    others = [numbered(3, blocked), numbered(4)]
+    assert decide_front(others, soon) == {"main": 3}, "after a push it is refused until CI has begun"
+    assert decide_front(others, late) == {"main": 4}
+    assert decide_front([numbered(3, blocked)], late) == {}
+    assert decide_front(others) == {"main": 3}, "without a clock nothing lasts"
+    for patient in (blocked._replace(blocked_by=""), blocked._replace(is_awaiting_checks=True)):
+        assert decide_front([numbered(3, patient), numbered(4)], late + timedelta(days=1)) == {"main": 3}

@@ -270,6 +270,25 @@ def test_a_refusal_to_merge_by_itself_holds_for_that_head() -> None:
     assert decide(READY._replace(can_auto_merge=True), memory=memory) == NOW
 
 
+def test_what_the_forge_refuses_for_long_is_told_to_a_person() -> None:
+    locked = READY._replace(
+        pull_request=OPEN._replace(updated_at="2026-01-02T12:00:00Z"), blocked_by="its branch is locked"
+    )
+    soon, late = datetime(2026, 1, 2, 13, 0, tzinfo=UTC), datetime(2026, 1, 2, 13, 1, tzinfo=UTC)
+    waits = Wait("#7 may not be merged yet: its branch is locked")
+    rules = MergeRules(MergePolicy.AUTO)
+    assert decide_merge(locked, rules, NOTHING, 7, soon) == waits
+    assert decide_merge(locked, rules, NOTHING, 7, late) == Wait(
+        "a person is needed: #7 may not be merged yet: its branch is locked", needs_human=True
+    )
+    remarked = decide_merge(locked._replace(remarks=(REMARK,)), rules, NOTHING, 7, late)
+    assert isinstance(remarked, Rework)
+    answered = moved(locked._replace(remarks=(REMARK,)))
+    memory = remember(NOTHING, remarked, HEAD)
+    assert decide_merge(answered, rules, memory, 7, late) == waits, "new remarks are still to be worked on"
+    assert isinstance(decide_merge(locked, MergeRules(MergePolicy.MANUAL), NOTHING, 7, late), Wait)
+
+
 def test_the_nearest_way_to_merge_that_is_allowed_is_taken() -> None:
     only_squash = READY._replace(allowed_methods=(MergeMethod.SQUASH,))
     assert decide(only_squash) == Merge(

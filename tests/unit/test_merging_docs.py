@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from parallel_workers.decisions import merging
-from parallel_workers.decisions.merge_decisions import Rework, ReworkKind, ReworkMemory
+from parallel_workers.decisions.merge_decisions import MergeRules, Rework, ReworkKind, ReworkMemory
+from parallel_workers.decisions.merging import decide_merge
 from parallel_workers.decisions.refusals import ENOUGH_REFUSALS, remember_refused_merge, remember_refused_update
 from parallel_workers.decisions.rework_memory import (
     checks_fingerprint,
@@ -16,7 +18,7 @@ from parallel_workers.decisions.rework_memory import (
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Mergeable, ReviewState
 from parallel_workers.pull_requests import PullRequestState
 from parallel_workers.spec import MergePolicy
-from tests.unit.open_pull_requests import HEAD, OPEN, PENDING, READY, RED, REMARK, decide
+from tests.unit.open_pull_requests import HEAD, OPEN, PENDING, READY, RED, REMARK
 
 DOCS = Path(__file__).parents[2] / "docs" / "merging.md"
 BUILD, LINT = RED._replace(name="build"), RED._replace(name="lint")
@@ -32,6 +34,7 @@ for _ in range(ENOUGH_REFUSALS):
     NO_UPDATE = remember_refused_update(NO_UPDATE, HEAD, "*reason*")
     NO_MERGE = remember_refused_merge(NO_MERGE, HEAD, "*reason*")
 QUEUE = remember_refused_merge(ReworkMemory(), HEAD, "use the merge queue")
+LONG_AGO, NOW = "2026-01-02T12:00:00Z", datetime(2026, 1, 3, tzinfo=UTC)
 SITUATIONS = [
     (1, READY._replace(pull_request=OPEN._replace(state=PullRequestState.MERGED)), AUTO, (), 7),
     (2, READY._replace(pull_request=OPEN._replace(state=PullRequestState.CLOSED, reason="*reason*")), AUTO, (), 7),
@@ -56,6 +59,7 @@ SITUATIONS = [
     (17, READY._replace(is_auto_merging=True), AUTO, (), 7),
     (18, READY, MANUAL, (), 7),
     (19, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
+    (19, READY._replace(pull_request=OPEN._replace(updated_at=LONG_AGO), blocked_by="*reason*"), AUTO, (), 7),
     (20, READY, AUTO, (), 7),
     (20, READY, AUTO, QUEUE.handled, 7),
     (20, READY, AUTO, NO_MERGE.handled, 7),
@@ -69,7 +73,8 @@ def test_the_table_holds_what_is_said_in_the_order_of_the_rules() -> None:
     number = 0
     for row, (rule, snapshot, policy, handled, front) in zip(rows, SITUATIONS, strict=True):
         number = int(row[0] or number)
-        said = decide(snapshot, policy, ReworkMemory(frozenset(handled)), front).reason
+        memory = ReworkMemory(frozenset(handled))
+        said = decide_merge(snapshot, MergeRules(policy), memory, front, NOW).reason
         shown = said.replace("feature/t", "*branch*").replace(f"labelled {NEEDS_HUMAN_LABEL}", "labelled …")
         assert (number, row[3]) == (rule, shown)
     assert number == len(merging._RULES) + 1

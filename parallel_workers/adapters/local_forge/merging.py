@@ -17,6 +17,7 @@ from parallel_workers.adapters.local_forge.objects import (
     make_pack,
 )
 from parallel_workers.adapters.local_forge.records import PullRecord, subject_line
+from parallel_workers.pull_request_marker import without_marker
 from parallel_workers.spec import MergeMethod
 
 
@@ -97,7 +98,7 @@ class Merger:
         others = {commit.author.person: None for commit in commits if commit.author.person != author.person}
         trailers = (*_worker_trailer(request), *(f"Co-authored-by: {person}" for person in others))
         subject = f"{subject_line(request.record.title)} (#{request.number})"
-        message = _message(subject, request.record.body.strip(), trailers)
+        message = _message(subject, without_marker(request.record.body), trailers)
         return make_commit(CommitDraft(tree, (request.base,), author, self._ledger.ident(), message))
 
     def _rebase(self, request: MergeRequest) -> MergeResult:
