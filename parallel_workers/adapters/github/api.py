@@ -35,12 +35,20 @@ class RepositoryFacts(NamedTuple):
     can_auto_merge: bool
 
 
+class GraphProblem(NamedTuple):
+    """An error beside a GraphQL answer: GitHub's `type`, and where in the data null stands for what was asked."""
+
+    kind: str
+    path: tuple[str | int, ...]
+
+
 class GraphAnswer(NamedTuple):
     """Data of a GraphQL answer, which may be partial; `errors` are GitHub's words, `cost` the points it took."""
 
     data: Json
     errors: tuple[str, ...]
     cost: int
+    problems: tuple[GraphProblem, ...] = ()
 
 
 class RepositoryApi:
@@ -139,10 +147,12 @@ class RepositoryApi:
         if not isinstance(answer.body, dict) or ("data" not in answer.body and "errors" not in answer.body):
             raise ForgeError(f"{what}: GitHub's GraphQL answered no JSON", transient=True)
         data = answer.body.get("data") or {}
-        errors = tuple(str(error.get("message", "")) for error in answer.body.get("errors") or ())
+        listed = answer.body.get("errors") or ()
+        errors = tuple(str(error.get("message", "")) for error in listed)
+        problems = tuple(GraphProblem(str(error.get("type")), tuple(error.get("path") or ())) for error in listed)
         if not data and errors and kind is Kind.GRAPHQL:
             raise RefusedError(what, answer)
-        return GraphAnswer(data, errors, int((data.get("rateLimit") or {}).get("cost") or 1))
+        return GraphAnswer(data, errors, int((data.get("rateLimit") or {}).get("cost") or 1), problems)
 
     def is_renamed(self) -> bool:
         """Ask GitHub for the name again; whether it is another one than before."""

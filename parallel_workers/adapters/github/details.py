@@ -18,6 +18,7 @@ from parallel_workers.adapters.github.pace import (
 )
 from parallel_workers.adapters.github.queries import BRIEF_CHUNK, BRIEF_QUERY, FULL_CHUNK, full_query
 from parallel_workers.adapters.github.sightings import Sighting
+from parallel_workers.adapters.github.unreadable import filled_in, unreadable_parts
 from parallel_workers.adapters.github.windows import Allowance
 from parallel_workers.errors import ForgeBusyError
 
@@ -79,23 +80,27 @@ class Details:
     def _brief(self, chunk: Sequence[Sighting]) -> None:
         answer = self._api.query(_WHAT, BRIEF_QUERY, {"ids": [one.node_id for one in chunk]})
         self._pay(answer)
-        nodes = {node["number"]: node for node in answer.data.get("nodes") or () if node}
+        nodes = {node["number"]: (place, node) for place, node in enumerate(answer.data.get("nodes") or ()) if node}
         for one in chunk:
-            node = nodes.get(one.pull_request.number)
-            if node is None:
+            found = nodes.get(one.pull_request.number)
+            if found is None:
                 # it cannot be resolved any more; the list of pull requests will tell what became of it
                 one.due_at = self._now() + self._pace.detail_max_seconds
             else:
-                one.take_brief(node, self._now(), self._pace)
+                place, node = found
+                one.unreadable = unreadable_parts(answer.problems, ("nodes", place), node)
+                one.take_brief(filled_in(node), self._now(), self._pace)
 
     def _full(self, chunk: Sequence[Sighting]) -> None:
         asked = [(one.pull_request.number, one.node_id) for one in chunk]
         answer = self._api.query(_WHAT, full_query(asked))
         self._pay(answer)
         for one in chunk:
-            node = answer.data.get(f"p{one.pull_request.number}")
+            name = f"p{one.pull_request.number}"
+            node = answer.data.get(name)
             if node:
-                one.take_full(node, self._now())
+                one.unreadable |= unreadable_parts(answer.problems, (name,), node)
+                one.take_full(filled_in(node), self._now())
 
     def _pay(self, answer: GraphAnswer) -> None:
         self._points.spend(answer.cost, self._now())

@@ -33,6 +33,8 @@ class Sighting:
     full_for: tuple[Any, ...] = ()
     is_full_early: bool = False
     """The full answer is of the second of the last change: another change in that second would not be told."""
+    unreadable: frozenset[str] = frozenset()
+    """What of it the credentials may not read, as `unreadable` names it."""
     due_at: float = 0.0
     pause: float = 0.0
     mergeable_due_at: float = 0.0
@@ -107,7 +109,7 @@ class Sighting:
         told_in_full = self.full_for == _key(self.brief) or self.full.get("headRefOid") == self.brief["headRefOid"]
         only_full = ("reviews", "reviewThreads", "statusCheckRollup") if self.full and told_in_full else ()
         node = {**self.brief, **{key: self.full[key] for key in only_full}}
-        snapshot = as_snapshot(self.pull_request, node, facts)
+        snapshot = as_snapshot(self.pull_request, node, facts, self.unreadable)
         is_stale = self.needs_full(now) and self.full_for != _key(self.brief)
         if is_stale or self._may_get_checks(now, pace):
             return snapshot._replace(is_awaiting_checks=True)
