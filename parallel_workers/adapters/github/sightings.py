@@ -35,6 +35,9 @@ class Sighting:
     """The full answer is of the second of the last change: another change in that second would not be told."""
     unreadable: frozenset[str] = frozenset()
     """What of it the credentials may not read, as `unreadable` names it."""
+    is_asked_alone: bool = False
+    """A query for it alone was too much for GitHub: it shall not spoil the answers about others."""
+    full_due_at: float = 0.0
     due_at: float = 0.0
     pause: float = 0.0
     mergeable_due_at: float = 0.0
@@ -91,6 +94,12 @@ class Sighting:
         """Take in a full answer. It belongs to the brief one that asked for it."""
         self.full, self.full_for = node, _key(self.brief)
         self.is_full_early = now - datetime.fromisoformat(node["updatedAt"]).timestamp() < _SAME_SECOND
+
+    def put_off(self, now: float, pace: WatchPace) -> None:
+        """Even alone it was too much for GitHub: ask again after a growing pause, and alone."""
+        self.is_asked_alone = True
+        self.pause = min(max(pace.detail_seconds, self.pause * 2), pace.detail_max_seconds)
+        self.due_at = self.full_due_at = now + self.pause
 
     def note_mergeability_asked(self, now: float, pace: WatchPace) -> None:
         """It was read, which starts GitHub's job; look again after a growing pause."""
