@@ -13,6 +13,7 @@ from parallel_workers.adapters.github.answers import Answer, RefusedError
 from parallel_workers.adapters.github.api import Json, RepositoryApi
 from parallel_workers.adapters.github.bodies import written_body, written_title
 from parallel_workers.adapters.github.dressing import Dresser
+from parallel_workers.adapters.github.pulls import is_from_here
 from parallel_workers.adapters.github.retries import write_once
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_marker import find_marker
@@ -59,7 +60,7 @@ class Opener:
             for page in self._api.pages(f"look for a pull request of {branch}", "/pulls", parameters)
             for pull in page
             # a `head` that GitHub does not understand answers every pull request there is
-            if pull["head"]["ref"] == branch
+            if pull["head"]["ref"] == branch and is_from_here(pull)
         ]
 
     def _find(self, draft: PullRequestDraft) -> Json | None:
