@@ -22,7 +22,7 @@ from parallel_workers.decisions.rework_memory import count_conflicts, heed_label
 _HANDLED, _ROUNDS, _PENDING, _RESETS = "handled", "rework_rounds", "rework", "rework_resets"
 _ASKED = "asked-person"
 _TRIED = "tried"
-_QUIET_SECONDS = 300.0
+_QUIET_SECONDS = 120.0
 """So long nobody without a process is woken to try in vain what it tried before."""
 
 
