@@ -25,6 +25,19 @@ async def load_credentials() -> None:
     _block = await _loading.get(os.environ.get("PREFECT_API_URL"), GitHubForge.load_or_default)
 
 
+async def renew_credentials() -> bool:
+    """Read the block once more, after the forge refused what it held; whether it holds something else now.
+
+    Raises:
+        UsageError: what is saved does not fit.
+    """
+    global _loading  # noqa: PLW0603 - as above
+    before = github_credentials()
+    _loading = AskedOnce()
+    await load_credentials()
+    return github_credentials() != before
+
+
 def github_credentials() -> GitHubCredentials | None:
     """The credentials for GitHub; None when there are none.
 

@@ -1,11 +1,9 @@
-"""Calls to a forge that asks for a pause: they are made when it is over, and meanwhile the worker says why it waits."""
+"""Waiting until a forge that is not to be asked now (its limit is used up, it told us to pause) may be asked again."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from prefect import get_run_logger
 
@@ -15,24 +13,25 @@ from parallel_workers.errors import ForgeBusyError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.spec import TaskOrder
 
-T = TypeVar("T")
+_SHORTEST_SECONDS = 0.1
+"""A clock that is a little ahead of the forge's must not make us ask without a pause."""
 
 
-async def ask_forge(order: TaskOrder, state: WorkerState, call: Callable[[], T]) -> T:
-    """What `call` answers, which may be made again; `state` is the worker's, and stays it.
-
-    A limit is renewed within the hour: that is longer than a step is tried again, and no reason for a task to fail.
+async def wait_for_forge(order: TaskOrder, busy: ForgeBusyError) -> None:
+    """Return when the forge may be asked again; until then the worker's state says what it waits for.
 
     Raises:
-        StoppedError: the worker was told to stop while it waited.
+        StoppedError: the worker was told to stop meanwhile.
     """
+    await _say(order, str(busy))
+    left = (busy.until - datetime.now(UTC)).total_seconds()
+    await current_engine().session(order).stop.race(asyncio.sleep(max(left, _SHORTEST_SECONDS)))
+    await _say(order, "goes on: the forge may be asked again")
+
+
+async def _say(order: TaskOrder, reason: str) -> None:
     session = current_engine().session(order)
-    while True:
-        try:
-            return await asyncio.to_thread(call)
-        except ForgeBusyError as busy:
-            why, seconds = str(busy), (busy.until - datetime.now(UTC)).total_seconds()
-        get_run_logger().info(why)
-        current_engine().state_changed(order, state, why)
-        await session.enter(enter_state(state, why))
-        await session.stop.race(asyncio.sleep(max(seconds, 1.0)))
+    get_run_logger().info(reason)
+    current_engine().state_changed(order, session.state, reason)
+    if session.state is not WorkerState.UNKNOWN:  # that one would schedule the run anew
+        await session.enter(enter_state(session.state, reason))

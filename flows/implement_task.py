@@ -18,16 +18,16 @@ from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
 from flows.forge_credentials import secret_values
-from flows.forge_pauses import ask_forge
 from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
-from flows.reworking import begin_rework, note_begun, note_ended, push, rework_key
+from flows.reworking import begin_rework, find_ended, note_begun, note_ended, push, rework_key
 from flows.steps import step
 from flows.suspension import suspended_state
 from flows.taken_up_again import (
     find_pushed,
     find_reviewed,
+    is_still_in_branch,
     is_still_there,
     note_agent_runs,
     note_repeated,
@@ -49,7 +49,7 @@ from parallel_workers.errors import (
     StoppedError,
 )
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.pull_requests import PullRequest, PullRequestDraft
+from parallel_workers.pull_requests import PullRequest, PullRequestDraft, PullRequestState
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work import WorkStart, carry_out, prepare, run_setup, work_fingerprint
 from parallel_workers.work_report import WorkReport
@@ -127,20 +127,23 @@ async def _go_back_to_work(
         async with current_engine().work_room(order):
             await _enter(order, WorkerState.WORKING, asked.reason)
             await spawn(order)
-            done = await rework(order, asked, seen)
+            reworked = await rework(order, asked, seen)
+            if not await is_still_in_branch(order, reworked):
+                reworked = await rework(order, asked, seen, again=reworked.head_sha)
             reach("rework.result-kept")
-        if done.no_change_reason is None:
-            await record_work(done)
-            seen = await pr(order, done)
+        if reworked.no_change_reason is None:
+            await record_work(reworked)
+            seen = await pr(order, reworked, seen)
             reach("rework.handed-in")
+            done = reworked if seen.state is PullRequestState.OPEN else done
     except _GIVEN_BACK as error:
         await note_ended(order)
-        await ask_person(order, seen.number, messages.rework_failed(asked.reason, str(error)))
+        await ask_person(order, seen.number, messages.rework_failed(asked.reason), str(error))
         return seen, done
     await note_ended(order)
     reach("rework.noted-ended")
-    if done.no_change_reason is not None:
-        await ask_person(order, seen.number, messages.rework_refused(asked.reason, done.no_change_reason))
+    if reworked.no_change_reason is not None:
+        await ask_person(order, seen.number, messages.rework_refused(asked.reason), reworked.no_change_reason)
     return seen, done
 
 
@@ -157,7 +160,7 @@ def _work_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 @step("spawn")
 async def spawn(order: TaskOrder) -> EnsuredWorktree:
     """Bring the base up to date, make or adopt worktree and branch, and set the worktree up."""
-    git = workplace_of(order).git
+    git = (await asyncio.to_thread(workplace_of, order)).git  # the first time it may ask the forge
     base_sha = await asyncio.to_thread(git.fetch_base, order.base_branch)
     reach("spawn.base-fetched")
     pushed = await find_pushed(order)
@@ -191,18 +194,26 @@ async def work(order: TaskOrder, base_sha: str, again: str = "") -> WorkReport:
 
 
 @step("rework", keep_result=CacheKeyFnPolicy(cache_key_fn=rework_key))
-async def rework(order: TaskOrder, asked: Rework, seen: PullRequest) -> WorkReport:
+async def rework(order: TaskOrder, asked: Rework, seen: PullRequest, again: str = "") -> WorkReport:
     """As `work`, from what is on the remote, with what reviewers, checks or the base say. Done once for each reason."""
+    if again:
+        get_run_logger().warning("the rework that ended in %s is not on %s; doing it again", again, order.branch)
     async with work_slot(order), bench_for(order, get_run_logger()) as bench:
         start = await begin_rework(order, asked, seen)
         return await bench.in_thread(carry_out, order, start)
 
 
 @step("pr")
-async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
-    """Push the branch and open its pull request, or find the one that is open already."""
+async def pr(order: TaskOrder, done: WorkReport, opened: PullRequest | None = None) -> PullRequest:
+    """Push the branch and open its pull request, or find the one that is open already.
+
+    After a rework, of `opened`: nothing is pushed or opened when a person merged or closed that one meanwhile.
+    """
     forge = workplace_of(order).forge
     reach("pr.begun")
+    ended = await find_ended(order, opened)
+    if ended is not None:
+        return ended
     async with push_slot(order):
         head_sha = await push(order)
     reach("pr.pushed")
@@ -214,14 +225,16 @@ async def pr(order: TaskOrder, done: WorkReport) -> PullRequest:
         head_sha=head_sha,
         base_branch=order.base_branch,
         labels=messages.labels(order),
-        milestone=order.task.milestone or order.metadata.sprint,
+        milestone=order.milestone,
         creates_milestone=bool(order.pull_request.create_milestone),
         is_draft=bool(order.pull_request.draft),
         reviewers=order.pull_request.reviewers,
         assignees=order.pull_request.assignees,
     )
     async with forge_writes(order, OPEN):
-        pull_request = await ask_forge(order, WorkerState.WORKING, lambda: forge.ensure_pull_request(draft))
+        pull_request = await find_ended(order, opened)  # once more: who waits for a slot may wait for long
+        if pull_request is None:
+            pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)
     reach("pr.opened")
     engine = current_engine()
     engine.session(order).pull_request = pull_request

@@ -9,17 +9,19 @@ from typing import NamedTuple, assert_never
 from prefect import get_run_logger
 
 from flows.events import worker_event
-from flows.forge_pauses import ask_forge
+from flows.forge_credentials import secret_values
 from flows.limits import COMMENT, ENABLE, MERGE, UPDATE, forge_writes
 from flows.local_engine import current_engine
 from flows.peers import read_peers
 from flows.pull_request_watch import Sight, Turn, sight_of
 from flows.remembered import Remembered, recall, write_down
+from flows.steps import step
 from flows.wiring import workplace_of
 from flows.worker_states import enter_state
 from parallel_workers import messages
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.merge_decisions import (
+    DisableAutoMerge,
     EnableAutoMerge,
     GiveUp,
     Merge,
@@ -32,11 +34,16 @@ from parallel_workers.decisions.merge_decisions import (
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge, is_overdue
-from parallel_workers.decisions.rework_memory import remember_refused_auto_merge
-from parallel_workers.errors import ForgeError, StoppedError
+from parallel_workers.decisions.refusals import remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.rework_memory import (
+    remember_lasting_auto_merge,
+    remember_refused_auto_merge,
+)
+from parallel_workers.errors import ForgeBusyError, ForgeError, StoppedError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.pull_request_snapshots import Mergeable, PullRequestSnapshot
 from parallel_workers.pull_requests import MergeOutcome, PullRequest, PullRequestState
+from parallel_workers.redaction import redact
 from parallel_workers.spec import TaskOrder
 
 _DECISIONS_PER_LOOK = 3
@@ -76,18 +83,26 @@ async def await_merge(order: TaskOrder, pull_request: PullRequest) -> Wakened:
     return await wait.to_end()
 
 
-async def ask_person(order: TaskOrder, number: int, why: str) -> None:
-    """Say on the pull request, once, that a person is needed; the worker goes on waiting."""
+async def ask_person(order: TaskOrder, number: int, why: str, said: str = "") -> None:
+    """Say on the pull request, once, that a person is needed; the worker goes on waiting.
+
+    `why` and `said`, an agent's or a program's own words, may hold what others wrote: what is posted is without
+    secrets, bounded, and nothing in it is markup.
+    """
     session = current_engine().session(order)
     memory = session.memory or recall()
     if memory.has_asked:
         return
-    async with forge_writes(order, COMMENT):
-        forge = workplace_of(order).forge
-        await ask_forge(order, WorkerState.PR_OPEN, lambda: forge.ask_for_human(number, why))
-    worker_event(order, "needs_human", why)
+    await _comment(order, number, messages.asks_for_person(why, said, secret_values()))
+    worker_event(order, "needs_human", redact(why, secret_values()))
     session.memory = memory.with_asked()
     await write_down(session.memory)
+
+
+@step("ask-person")
+async def _comment(order: TaskOrder, number: int, text: str) -> None:
+    async with forge_writes(order, COMMENT):
+        await asyncio.to_thread(workplace_of(order).forge.ask_for_human, number, text)
 
 
 class _MergeWait:
@@ -100,14 +115,38 @@ class _MergeWait:
         self._session.memory = memory
         self._forge = workplace_of(order).forge
         self._told, self._told_at = "", -_TELL_SECONDS
+        self._busy_until = datetime.min.replace(tzinfo=UTC)
 
     async def look_once(self) -> Wakened:
         """For an engine that does not wait."""
+        try:
+            seen = await asyncio.to_thread(self._forge.look, (self._seen.number,), at_once=True)
+        except ForgeError as error:
+            return self._waits_out(error)
+        sight = sight_of(self._seen.number, seen, {})
+        return await self._act_on(sight._replace(waits_for_forge=self._forge.waits_for_forge()))
+
+    async def _front(self, snapshot: PullRequestSnapshot) -> int | None:
+        """Whose turn it is now. Asked at the last moment: others decide on the same look, and take their turn.
+
+        An engine that does not wait knows only its own pull request: the others are read where a turn matters.
+        """
         number = self._seen.number
+        if current_engine().waits:
+            return current_engine().watch(self._order).front_beside(number)
+        if not snapshot.is_behind and snapshot.mergeable is not Mergeable.CONFLICTING:
+            return None
         own = Turn(self._order.merge, self._memory.has_taken_turn)
         peers = {**await read_peers(self._order), number: own}
-        seen = await asyncio.to_thread(self._forge.look, tuple(peers), at_once=True)
-        return await self._act_on(sight_of(number, seen, peers)._replace(waits_for_forge=self._forge.waits_for_forge()))
+        seen = await asyncio.to_thread(self._forge.look, tuple(peers))
+        return sight_of(number, {**seen, number: snapshot}, peers).front
+
+    def _waits_out(self, error: ForgeError) -> Wakened:
+        """What may go better later, a forge's limit above all, ends no wait."""
+        if not error.transient:
+            raise error
+        self._busy_until = error.until if isinstance(error, ForgeBusyError) else self._busy_until
+        return Wakened(self._seen, waiting_for=str(error))
 
     async def to_end(self) -> Wakened:
         """Look on with everybody else who waits, until there is something else to do than wait."""
@@ -125,16 +164,23 @@ class _MergeWait:
             await self._say_why(wakened.waiting_for)
 
     async def _act_on(self, sight: Sight) -> Wakened:
-        if sight.waits_for_forge or sight.snapshot is None:
-            return Wakened(
-                self._seen, waiting_for=sight.waits_for_forge or f"#{self._seen.number} is not to be seen yet"
-            )
-        snapshot = sight.snapshot
-        self._seen = snapshot.pull_request
+        now = datetime.now(UTC)
+        if sight.waits_for_forge or sight.snapshot is None or now < self._busy_until:
+            told = sight.waits_for_forge or self._session.waiting_for
+            return Wakened(self._seen, waiting_for=told or f"#{self._seen.number} is not to be seen yet")
+        self._seen = sight.snapshot.pull_request
+        try:
+            wakened = await self._carry_on(sight.snapshot, sight.front)
+        except ForgeError as error:
+            wakened = self._waits_out(error)
+        if not wakened.merged and wakened.rework is None and is_overdue(self._seen, self._order.review_timeout, now):
+            raise ForgeError(messages.overdue(self._order, self._seen.number))
+        return wakened
+
+    async def _carry_on(self, snapshot: PullRequestSnapshot, seen_front: int | None) -> Wakened:
         await self._remember(self._memory.heeding(self._seen.labels))
         for _ in range(_DECISIONS_PER_LOOK):
-            # asked at the last moment: others decide on the same look, and take their turn
-            front = current_engine().watch(self._order).front_beside(self._seen.number) or sight.front
+            front = await self._front(snapshot) or seen_front
             decision = decide_merge(snapshot, rules_of(self._order), self._memory.memory, front)
             answer = await self._carry_out(decision, snapshot)
             if isinstance(answer, Wakened):
@@ -151,6 +197,11 @@ class _MergeWait:
             self._session.memory = memory
             await write_down(memory)
 
+    async def _note_trial(self, decision: Merge | UpdateBranch) -> None:
+        """For who wakes runs without a process: what was tried in vain is not tried at each of its looks."""
+        if not current_engine().waits:
+            await self._remember(self._memory.having_tried(decision, datetime.now(UTC).timestamp()))
+
     async def _carry_out(self, decision: MergeDecision, snapshot: PullRequestSnapshot) -> Wakened | PullRequestSnapshot:
         """What came of it; or what is known now, to decide again."""
         match decision:
@@ -164,25 +215,52 @@ class _MergeWait:
                 return Wakened(self._seen, rework=decision)
             case Wait():
                 return await self._wait(decision)
-            case UpdateBranch(head_sha=head_sha, reason=reason):
-                current_engine().watch(self._order).take_turn(self._seen.number)
-                async with forge_writes(self._order, UPDATE):
-                    refused = await asyncio.to_thread(self._forge.update_branch, self._seen.number, head_sha)
-                get_run_logger().info("%s: %s", reason, refused or "its branch was updated")
-                return Wakened(self._seen, waiting_for=refused or f"{reason}; its branch was updated")
+            case _:
+                return await self._ask_forge(decision, snapshot)
+
+    async def _ask_forge(
+        self, decision: UpdateBranch | EnableAutoMerge | DisableAutoMerge | Merge, snapshot: PullRequestSnapshot
+    ) -> Wakened | PullRequestSnapshot:
+        match decision:
+            case UpdateBranch():
+                return await self._update(decision)
             case EnableAutoMerge():
                 return await self._hand_over(decision, snapshot)
+            case DisableAutoMerge():
+                return await self._stop_auto_merge(snapshot)
             case Merge():
                 return await self._merge(decision, snapshot)
             case _:
                 assert_never(decision)
 
     async def _wait(self, decision: Wait) -> Wakened:
-        if is_overdue(self._seen, self._order.review_timeout, datetime.now(UTC)):
-            raise ForgeError(messages.overdue(self._order, self._seen.number))
-        if decision.needs_human:
+        is_late = is_overdue(self._seen, self._order.review_timeout, datetime.now(UTC))
+        if decision.needs_human and not is_late:
             await ask_person(self._order, self._seen.number, decision.reason)
         return Wakened(self._seen, waiting_for=decision.reason)
+
+    async def _update(self, decision: UpdateBranch) -> Wakened:
+        current_engine().watch(self._order).take_turn(self._seen.number)
+        await self._note_trial(decision)
+        async with forge_writes(self._order, UPDATE):
+            refused = await asyncio.to_thread(self._forge.update_branch, self._seen.number, decision.head_sha)
+        get_run_logger().info("%s: %s", decision.reason, refused or "its branch was updated")
+        if not refused:
+            return Wakened(self._seen, waiting_for=f"{decision.reason}; its branch was updated")
+        memory = remember_refused_update(self._memory.memory, decision.head_sha, redact(refused, secret_values()))
+        await self._remember(self._memory._replace(memory=memory))
+        return Wakened(self._seen, waiting_for=refused)
+
+    async def _stop_auto_merge(self, snapshot: PullRequestSnapshot) -> PullRequestSnapshot:
+        """The snapshot as it is once the forge does not merge by itself; what it refuses is not asked for again."""
+        async with forge_writes(self._order, ENABLE):
+            refused = await asyncio.to_thread(self._forge.disable_auto_merge, self._seen.number)
+        if not refused:
+            return snapshot._replace(is_auto_merging=False)
+        get_run_logger().warning("the forge goes on to merge #%s by itself: %s", self._seen.number, refused)
+        memory = remember_lasting_auto_merge(self._memory.memory, snapshot.pull_request.head_sha)
+        await self._remember(self._memory._replace(memory=memory))
+        return snapshot
 
     async def _hand_over(
         self, decision: EnableAutoMerge, snapshot: PullRequestSnapshot
@@ -199,6 +277,7 @@ class _MergeWait:
         return snapshot
 
     async def _merge(self, decision: Merge, snapshot: PullRequestSnapshot) -> Wakened | PullRequestSnapshot:
+        await self._note_trial(decision)
         async with forge_writes(self._order, MERGE):
             reach("merge.decided")
             attempt = await asyncio.to_thread(
@@ -211,6 +290,11 @@ class _MergeWait:
                 raise ForgeError(attempt.reason)
             case MergeOutcome.WAIT:
                 return Wakened(self._seen, waiting_for=attempt.reason)
+            case MergeOutcome.REFUSED:
+                said = redact(attempt.reason, secret_values())
+                memory = remember_refused_merge(self._memory.memory, decision.head_sha, said)
+                await self._remember(self._memory._replace(memory=memory))
+                return snapshot if attempt.needs_queue else Wakened(self._seen, waiting_for=said)
             case MergeOutcome.CONFLICT:
                 return snapshot._replace(mergeable=Mergeable.CONFLICTING)
             case _:

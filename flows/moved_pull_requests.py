@@ -30,7 +30,7 @@ async def find_moved(waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mappin
     Raises:
         ParallelWorkersError: the repository or its forge cannot be looked at.
     """
-    forge = workplace_of(waiting[0][1]).forge
+    forge = (await asyncio.to_thread(workplace_of, waiting[0][1])).forge
     seen = await asyncio.to_thread(forge.look, tuple({*peers, *_numbers(waiting)}))
     if why := forge.waits_for_forge():
         logger.info("{}", why)
@@ -50,12 +50,17 @@ async def _has_moved(run: FlowRun, order: TaskOrder, sight: Sight) -> bool:
     before = read_remembered(run.labels)
     remembered = before.heeding(snapshot.pull_request.labels)
     decision = decide_merge(snapshot, rules_of(order), remembered.memory, sight.front)
-    if not isinstance(decision, Wait) or before.pending:
+    if before.pending:
+        return True
+    now = datetime.now(UTC)
+    if run.deployment_id is not None and remembered.has_just_tried(decision, now.timestamp()):
+        return is_overdue(snapshot.pull_request, order.review_timeout, now)
+    if not isinstance(decision, Wait):
         return True
     if remembered != before:
         await _write_down(run, remembered)
     has_to_ask = decision.needs_human and not remembered.has_asked
-    return has_to_ask or is_overdue(snapshot.pull_request, order.review_timeout, datetime.now(UTC))
+    return has_to_ask or is_overdue(snapshot.pull_request, order.review_timeout, now)
 
 
 async def _write_down(run: FlowRun, remembered: Remembered) -> None:

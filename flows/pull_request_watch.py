@@ -23,7 +23,7 @@ _SHORTEST_PAUSE = 0.2
 class Sight(NamedTuple):
     """What a look showed of one pull request. `front` is whose turn it is on its base.
 
-    While the forge is not asked, `waits_for_forge` says why, and the rest is as it was seen last.
+    While the forge is not asked, or does not answer, `waits_for_forge` says why; the rest is as it was seen last.
     """
 
     snapshot: PullRequestSnapshot | None
@@ -130,14 +130,16 @@ class PullRequestWatch:
             await asyncio.sleep(left)
 
     async def _look(self, *, at_once: bool) -> None:
-        """Look at all pull requests that are waited for and tell everybody. A failed look is only logged."""
+        """Look at all pull requests that are waited for and tell everybody: of a failed look, why it failed."""
+        failed = ""
         try:
             seen = await asyncio.to_thread(self._forge.look, tuple(self._followed), at_once=at_once)
         except Exception as error:  # noqa: BLE001 - a look that fails must not end everybody's wait
-            logger.warning("could not look at the pull requests: {}", error)
+            failed = f"could not look at the pull requests: {error or type(error).__name__}"
+            logger.warning("{}", failed)
             seen = self._seen
         async with self._looked:
-            self._waits_for_forge = self._forge.waits_for_forge()
+            self._waits_for_forge = self._forge.waits_for_forge() or failed
             self._quiet_looks = self._quiet_looks + 1 if seen == self._seen else 0
             self._seen = seen
             self._looked.notify_all()

@@ -9,11 +9,21 @@ from prefect.context import FlowRunContext
 
 from flows.flow_names import LABEL_PREFIX
 from flows.worker_states import record_facts
-from parallel_workers.decisions.merge_decisions import Rework, ReworkKind, ReworkMemory
+from parallel_workers.decisions.merge_decisions import (
+    Merge,
+    MergeDecision,
+    Rework,
+    ReworkKind,
+    ReworkMemory,
+    UpdateBranch,
+)
 from parallel_workers.decisions.rework_memory import count_conflicts, heed_label, remember
 
 _HANDLED, _ROUNDS, _PENDING, _RESETS = "handled", "rework_rounds", "rework", "rework_resets"
 _ASKED = "asked-person"
+_TRIED = "tried"
+_QUIET_SECONDS = 120.0
+"""So long nobody without a process is woken to try in vain what it tried before."""
 
 
 class Remembered(NamedTuple):
@@ -21,12 +31,14 @@ class Remembered(NamedTuple):
 
     A rework is written down before its agent runs, and `memory` is without it until it has ended: so a run that was
     ended in the middle decides on it again, and finds what was done. `resets` counts how often a person gave all
-    rounds again: what was worked on before may then be worked on once more.
+    rounds again: what was worked on before may then be worked on once more. `tried` is what the run last asked the
+    forge for, of which head, and when; whatever came of it shows on the pull request.
     """
 
     memory: ReworkMemory = ReworkMemory()
     pending: tuple[str, ...] = ()
     resets: int = 0
+    tried: str = ""
 
     @property
     def has_asked(self) -> bool:
@@ -47,6 +59,16 @@ class Remembered(NamedTuple):
         """After a person was asked for."""
         return self._replace(memory=self.memory._replace(handled=self.memory.handled | {_ASKED}))
 
+    def having_tried(self, decision: Merge | UpdateBranch, now: float) -> Remembered:
+        """Before the forge is asked for this, at `now` (seconds since 1970)."""
+        return self._replace(tried=f"{_trial(decision)}{now:.0f}")
+
+    def has_just_tried(self, decision: MergeDecision, now: float) -> bool:
+        """Whether the forge was asked for just this a short while ago, and it is still to be done."""
+        if not isinstance(decision, Merge | UpdateBranch) or not self.tried.startswith(_trial(decision)):
+            return False
+        return now - float(self.tried.removeprefix(_trial(decision))) < _QUIET_SECONDS
+
     def heeding(self, labels: tuple[str, ...]) -> Remembered:
         """After a look at the pull request's labels."""
         memory = heed_label(self.memory, labels)
@@ -62,7 +84,7 @@ class Remembered(NamedTuple):
 
     def ended(self) -> Remembered:
         """With the rework under way done, or given up: it is not done again."""
-        return Remembered(_with_pending(self), (), self.resets)
+        return self._replace(memory=_with_pending(self), pending=())
 
     def unfinished_conflict(self, name: str) -> Rework | None:
         """The conflict that an earlier process of the run was at. What it did may hide the conflict from the forge."""
@@ -78,7 +100,12 @@ class Remembered(NamedTuple):
             _ROUNDS: memory.rounds,
             _PENDING: " ".join(self.pending),
             _RESETS: self.resets,
+            **({_TRIED: self.tried} if self.tried else {}),
         }
+
+
+def _trial(decision: Merge | UpdateBranch) -> str:
+    return f"{'merge' if isinstance(decision, Merge) else 'update'}:{decision.head_sha[:12]}:"
 
 
 def _with_pending(remembered: Remembered) -> ReworkMemory:
@@ -99,7 +126,7 @@ def read_remembered(labels: Mapping[str, object]) -> Remembered:
     pending = words(_PENDING)
     spent = 1 if pending and not pending[0].startswith(f"{ReworkKind.CONFLICT}-") else 0
     memory = ReworkMemory(frozenset(words(_HANDLED)) - set(pending), max(0, number(_ROUNDS) - spent))
-    return Remembered(memory, pending, number(_RESETS))
+    return Remembered(memory, pending, number(_RESETS), str(labels.get(f"{LABEL_PREFIX}{_TRIED}", "")))
 
 
 def recall() -> Remembered:

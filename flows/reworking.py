@@ -17,7 +17,7 @@ from flows.wiring import workplace_of
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.merge_decisions import Rework, ReworkKind
 from parallel_workers.errors import ForeignCommitsError
-from parallel_workers.pull_requests import PullRequest
+from parallel_workers.pull_requests import PullRequest, PullRequestState
 from parallel_workers.rework import MAX_LOG, rework_prompt
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work import WorkStart
@@ -29,7 +29,8 @@ _PUSHES = 3
 def rework_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     """What a rework's result is kept under: this flow run and the reason, once for each time a person gave it again."""
     resets = (current_engine().session(parameters["order"]).memory or recall()).resets
-    return f"{context.task_run.flow_run_id}-rework-{resets}-{parameters['asked'].fingerprint}"
+    again = f"-{parameters['again']}" if parameters["again"] else ""
+    return f"{context.task_run.flow_run_id}-rework-{resets}-{parameters['asked'].fingerprint}{again}"
 
 
 async def note_begun(order: TaskOrder, asked: Rework, seen: PullRequest) -> None:
@@ -75,6 +76,14 @@ async def _start(order: TaskOrder, asked: Rework, joined: Joined, base_sha: str,
         for check in asked.checks
     }
     return WorkStart(base_sha, since, rework_prompt(asked, logs, joined.conflicts, secret_values()), joined.conflicts)
+
+
+async def find_ended(order: TaskOrder, opened: PullRequest | None) -> PullRequest | None:
+    """The pull request as it is now, if it was merged or closed since; None while it is open, or there was none."""
+    if opened is None:
+        return None
+    now = await asyncio.to_thread(workplace_of(order).forge.fetch_pull_request, opened.number)
+    return now if now.state is not PullRequestState.OPEN else None
 
 
 async def push(order: TaskOrder) -> str:

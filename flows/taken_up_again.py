@@ -10,14 +10,21 @@ from prefect.context import FlowRunContext
 from flows.flow_names import LABEL_PREFIX
 from flows.local_engine import current_engine
 from flows.remembered import recall
+from flows.steps import step
 from flows.suspension import deployed_run
 from flows.wiring import workplace_of
 from flows.worker_states import record_facts
 from parallel_workers import messages
-from parallel_workers.decisions.reclaiming import FinishMerged, GoOn, GoOnWaiting, LeaveClosed, decide_reclaim
+from parallel_workers.decisions.reclaiming import (
+    FinishMerged,
+    GoOn,
+    GoOnWaiting,
+    LeaveClosed,
+    Reclaimed,
+    decide_reclaim,
+)
 from parallel_workers.errors import BaseBranchError, ForgeError
 from parallel_workers.lifecycle import WorkerState
-from parallel_workers.ports import Forge
 from parallel_workers.pull_requests import PullRequest
 from parallel_workers.spec import TaskOrder
 from parallel_workers.work_report import WorkReport
@@ -80,14 +87,19 @@ async def find_reviewed(order: TaskOrder) -> PullRequest | None:
     run = context.flow_run if context else None
     if run is None or run.run_count == 0:
         return None
-    found = await asyncio.to_thread(
-        _fetch_candidates, workplace_of(order).forge, run.labels.get(f"{LABEL_PREFIX}pr_number")
-    )
+    number = str(run.labels.get(f"{LABEL_PREFIX}pr_number", ""))
     # A suspended run has no process and maybe no worktree here; it trusts the forge. One that was stopped looks itself,
     # unless it was at a rework: what is in its worktree is not to be pushed before that has ended.
     is_handed_in = deployed_run() is not None and f"{LABEL_PREFIX}head_sha" in run.labels
     is_handed_in |= recall().has_reworked
-    decision = decide_reclaim(found, order.worker, run.created, is_handed_in=is_handed_in)
+    recorded = int(number) if number.isdecimal() else None
+    return await _take_up(order, Reclaimed(order.worker, order.branch, run.created, recorded, is_handed_in))
+
+
+@step("take-up")
+async def _take_up(order: TaskOrder, run: Reclaimed) -> PullRequest | None:
+    found = await asyncio.to_thread(_fetch_candidates, order, run.recorded)
+    decision = decide_reclaim(found, run)
     match decision:
         case GoOn():
             return None
@@ -99,15 +111,16 @@ async def find_reviewed(order: TaskOrder) -> PullRequest | None:
             assert_never(decision)
 
 
-def _fetch_candidates(forge: Forge, recorded: object) -> tuple[PullRequest, ...]:
-    """The pull request that the run has recorded, in one request; only when there is none all of them."""
+def _fetch_candidates(order: TaskOrder, recorded: int | None) -> tuple[PullRequest, ...]:
+    """The pull request that the run has recorded, in one request; only when there is none, those of its branch."""
+    forge = workplace_of(order).forge
     if recorded is not None:
         try:
-            return (forge.fetch_pull_request(int(str(recorded))),)
+            return (forge.fetch_pull_request(recorded),)
         except ForgeError as error:
             if error.transient:
                 raise
-    return forge.fetch_pull_requests(include_ended=True)
+    return forge.find_pull_requests(order.worker, order.branch)
 
 
 async def is_still_there(order: TaskOrder, done: WorkReport) -> bool:
@@ -117,3 +130,11 @@ async def is_still_there(order: TaskOrder, done: WorkReport) -> bool:
     git = workplace_of(order).git
     now = await asyncio.to_thread(git.get_branch_work, order.branch, done.base_sha)
     return bool(now.commits)
+
+
+async def is_still_in_branch(order: TaskOrder, done: WorkReport) -> bool:
+    """Whether the branch holds just this rework: its kept result may be of another machine, which died with it."""
+    if done.no_change_reason is not None:
+        return True
+    now = await asyncio.to_thread(workplace_of(order).git.get_branch_work, order.branch, done.base_sha)
+    return done.head_sha in {now.head_sha, *(commit.sha for commit in now.commits)}

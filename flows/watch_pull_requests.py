@@ -25,10 +25,11 @@ from flows.prefect_clients import prefect_client
 from flows.pull_request_events import Alarm
 from flows.stranded_runs import reschedule_stranded, resume_suspended
 from flows.suspension import wake
+from flows.wiring import renew_workplaces
 from flows.worker_lock import is_held
 from flows.worker_runs import run_worker
 from flows.worker_states import read_runs, to_record, worker_state
-from parallel_workers.errors import ParallelWorkersError
+from parallel_workers.errors import ForgeError, ParallelWorkersError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import TaskOutcome, WorkerRecord
 from parallel_workers.spec import TaskOrder
@@ -101,6 +102,8 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
             moved |= await find_moved(here, peers_among(living, place[0]))
         except (ParallelWorkersError, OSError) as error:
             logger.warning("could not look at the pull requests of {}: {}", place[0], error)
+            if isinstance(error, ForgeError) and not error.transient:
+                await _renew()
     going_on = [(run, order) for run, order in waiting.values() if order.worker in moved]
     await _wake([run for run, _ in going_on if run.deployment_id is not None])
     outcomes = await _carry_on([order for run, order in going_on if run.deployment_id is None], stop)
@@ -109,6 +112,15 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
         await reschedule_stranded(client)
         await resume_suspended(client)
     return outcomes
+
+
+async def _renew() -> None:
+    """A token that was revoked is replaced in the block; this process goes on for months."""
+    try:
+        if await renew_workplaces():
+            logger.info("the credentials of the forge were read anew")
+    except ParallelWorkersError as error:
+        logger.warning("{}", error)
 
 
 def _is_ours_to_carry_on(run: FlowRun) -> bool:

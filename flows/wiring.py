@@ -6,7 +6,7 @@ import os
 import threading
 from typing import NamedTuple
 
-from flows.forge_credentials import github_credentials
+from flows.forge_credentials import github_credentials, renew_credentials
 from parallel_workers.adapters.agents.command import CommandRunner
 from parallel_workers.adapters.git.askpass import GitCredential
 from parallel_workers.adapters.git.clones import ensure_clone, is_url
@@ -70,6 +70,20 @@ def open_workplace(repository: str, forge: ForgeKind | None = None) -> Workplace
         if (repository, choice.kind) not in _opened:
             _opened[repository, choice.kind] = _equip(git, choice)
         return _opened[repository, choice.kind]._replace(choice=choice)
+
+
+async def renew_workplaces() -> bool:
+    """After a forge refused: open all anew, if the block with its credentials holds others by now; whether it does.
+
+    Raises:
+        UsageError: what is saved in the block does not fit.
+    """
+    if not await renew_credentials():
+        return False
+    with _opening:
+        _choices.clear()
+        _opened.clear()
+    return True
 
 
 def _equip(git: GitPythonRepository, choice: ForgeChoice) -> Workplace:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 
 from parallel_workers import pull_request_text
+from parallel_workers.markdown import fenced
 from parallel_workers.redaction import redact
 from parallel_workers.spec import TaskOrder, TaskSpec
 from parallel_workers.work_report import WorkReport
@@ -14,6 +15,8 @@ from parallel_workers.worktrees import EnsuredWorktree
 
 _COMMIT_TYPES = {"test-author": "test", "iac-engineer": "build"}
 _MAX_SUBJECT = 72
+_MAX_WHY = 1_000
+_MAX_SAID = 4_000
 
 
 def headline(task: TaskSpec) -> str:
@@ -120,14 +123,27 @@ def overdue(order: TaskOrder, number: int) -> str:
     return f"nobody merged #{number} within {span} (review_timeout); its work is kept in #{number}"
 
 
-def rework_failed(reason: str, error: str) -> str:
-    """What is said on a pull request when its worker could not do what it went back to work for."""
-    return f"could not do anything about this: {reason}\n\n{error}"
+def rework_failed(reason: str) -> str:
+    """Why a person is asked when a worker could not do what it went back to work for."""
+    return f"could not do anything about this: {reason}"
 
 
-def rework_refused(reason: str, said: str) -> str:
-    """What is said on a pull request when the agent found that nothing has to be changed."""
-    return f"the agent changed nothing about this: {reason}\n\nIt said: {said}"
+def rework_refused(reason: str) -> str:
+    """Why a person is asked when the agent found that nothing has to be changed."""
+    return f"the agent changed nothing about this: {reason}"
+
+
+def asks_for_person(why: str, said: str = "", secrets: Collection[str] = ()) -> str:
+    """What is said on a pull request when a person is needed, and the words of who could not do it.
+
+    Both may hold what others wrote: they are without secrets, bounded, and in a code block, where nobody is mentioned.
+    """
+    parts = [_without_secrets(why, _MAX_WHY, secrets), _without_secrets(said, _MAX_SAID, secrets)]
+    return "A person is needed here.\n\n" + fenced("\n\n".join(part for part in parts if part))
+
+
+def _without_secrets(text: str, limit: int, secrets: Collection[str]) -> str:
+    return shorten(redact(text, secrets).strip(), limit)
 
 
 def begun_in_foreground(workers: Sequence[tuple[str, str]]) -> str:

@@ -150,6 +150,10 @@ class Forge(Protocol):
         """One look at all: open ones and, when asked, merged and closed ones. Notices merges made with plain git."""
         ...
 
+    def find_pull_requests(self, worker: str, head_branch: str) -> tuple[PullRequest, ...]:
+        """Those with this worker's mark on this branch, ended ones too, by number; it costs what one look costs."""
+        ...
+
     def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:
         """One shared look at the pull requests with these numbers, ended ones too; one costs what a thousand cost.
 
@@ -163,7 +167,7 @@ class Forge(Protocol):
         ...
 
     def merge_pull_request(self, number: int, method: MergeMethod, head_sha: str | None = None) -> MergeAttempt:
-        """Merge into the base, or say why not. A merged one answers MERGED again.
+        """Merge into the base, or say why not. A merged one answers MERGED again, a lasting no REFUSED.
 
         With `head_sha`, only while that is the head: WAIT when it has moved.
         """
@@ -171,6 +175,10 @@ class Forge(Protocol):
 
     def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:
         """Let the forge merge by itself as soon as it may; '' when it will, else why it does not."""
+        ...
+
+    def disable_auto_merge(self, number: int) -> str:
+        """Take `enable_auto_merge` back, and leave the forge's queue; '' when it is off now, else why it is not."""
         ...
 
     def update_branch(self, number: int, head_sha: str) -> str:

@@ -59,12 +59,19 @@ class MergeOutcome(StrEnum):
     WAIT = "wait"
     CONFLICT = "conflict"
     CLOSED = "closed"
+    REFUSED = "refused"
+    """Asking again for the same head will be answered the same until a person or a setting changes something."""
 
 
 class MergeAttempt(NamedTuple):
-    """The answer to 'merge this': for WAIT and CONFLICT, `reason` says why and `files` which."""
+    """The answer to 'merge this': for WAIT, CONFLICT and REFUSED, `reason` says why and `files` which.
+
+    The reason of one refusal is the same text every time: it may be remembered.
+    """
 
     outcome: MergeOutcome
     reason: str
     pull_request: PullRequest
     files: tuple[str, ...] = ()
+    needs_queue: bool = False
+    """REFUSED because the base takes only what comes through the forge's merge queue: let it merge by itself."""

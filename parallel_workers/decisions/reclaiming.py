@@ -9,6 +9,20 @@ from typing import NamedTuple
 from parallel_workers.pull_requests import PullRequest, PullRequestState
 
 
+class Reclaimed(NamedTuple):
+    """The worker that is run again, as its flow run tells it.
+
+    `recorded` is the number of its pull request, once one was opened. `begun` is when the flow run was made.
+    `is_handed_in`: the run has recorded that all its work is in its pull request.
+    """
+
+    worker: str
+    branch: str
+    begun: datetime | None = None
+    recorded: int | None = None
+    is_handed_in: bool = False
+
+
 class GoOn(NamedTuple):
     """None has ended: go through the steps, each of which finds what is there."""
 
@@ -36,31 +50,31 @@ class LeaveClosed(NamedTuple):
 ReclaimDecision = GoOn | GoOnWaiting | FinishMerged | LeaveClosed
 
 
-def decide_reclaim(
-    found: Iterable[PullRequest], worker: str, begun: datetime | None, *, is_handed_in: bool = False
-) -> ReclaimDecision:
-    """What to do about the newest pull request of `worker` that is not older than its flow run.
+def decide_reclaim(found: Iterable[PullRequest], run: Reclaimed) -> ReclaimDecision:
+    """What to do about the worker's pull request: the recorded one, else its newest that is not older than its run.
 
-    `begun` is when the flow run was made: a worker that was forgotten leaves pull requests of an earlier one behind.
-    Forges tell whole seconds, so the second it was made in counts. `is_handed_in`: the run has recorded that all its
-    work is in its pull request. A reviewer may have added commits since, or even rewritten the branch: that is no
-    reason to begin from the start, and what is to be done about it is decided while its merge is waited for.
+    A worker that was forgotten leaves pull requests of an earlier one behind; forges tell whole seconds, so the second
+    the run was made in counts. Anybody can copy a marker into a pull request from another branch: it has to be from
+    ours. One that is handed in a reviewer may have added commits to, or even rewritten: that is no reason to begin from
+    the start, and what is to be done about it is decided while its merge is waited for.
     """
-    since = begun.replace(microsecond=0) if begun is not None else None
+    since = run.begun.replace(microsecond=0) if run.begun is not None else None
     ours = [
         each
         for each in found
-        if each.worker == worker and (since is None or datetime.fromisoformat(each.created_at) >= since)
+        if each.head_branch == run.branch
+        and (each.worker == run.worker or each.number == run.recorded)
+        and (since is None or datetime.fromisoformat(each.created_at) >= since)
     ]
     if not ours:
         return GoOn("no pull request of this run")
-    last = max(ours, key=lambda each: each.number)
+    last = max(ours, key=lambda each: (each.number == run.recorded, each.number))
     match last.state:
         case PullRequestState.MERGED:
             return FinishMerged(last)
         case PullRequestState.CLOSED:
             return LeaveClosed(last)
-        case PullRequestState.OPEN if is_handed_in:
+        case PullRequestState.OPEN if run.is_handed_in:
             return GoOnWaiting(last)
         case PullRequestState.OPEN:
             return GoOn(f"#{last.number} is open")

@@ -85,6 +85,18 @@ def test_listing_is_by_number_and_leaves_ended_ones_out_unless_asked(world: Forg
     ]
 
 
+def test_those_of_a_worker_and_branch_are_found_ended_ones_too(world: ForgeWorld) -> None:
+    draft = world.draft("one")
+    first = world.forge.ensure_pull_request(draft)
+    world.forge.close_pull_request(first.number)
+    second = world.forge.ensure_pull_request(draft)
+    world.forge.ensure_pull_request(world.draft("two"))
+    found = world.open_forge().find_pull_requests(draft.worker, draft.head_branch)
+    assert [(one.number, one.state.value) for one in found] == [(first.number, "closed"), (second.number, "open")]
+    assert world.forge.find_pull_requests("another-worker", draft.head_branch) == ()
+    assert world.forge.find_pull_requests(draft.worker, "feature/none") == ()
+
+
 def test_closing_again_or_after_the_merge_changes_nothing(world: ForgeWorld) -> None:
     one = world.forge.ensure_pull_request(world.draft("one"))
     two = world.forge.ensure_pull_request(world.draft("two"))

@@ -14,9 +14,9 @@ def report_check(state: RepositoryState, sha: str, report: CheckReport, status: 
     """A check run says something; one that was in progress is concluded, else a new run is made."""
     stamp = state.world.clock.stamp()
     runs = state.check_runs.setdefault(sha, [])
-    running = next((run for run in runs if run.name == report.name and run.status != "completed"), None)
+    running = next((run for run in runs if _is_same(run, report) and run.status != "completed"), None)
     if running is None:
-        unsaid = CheckReport(report.name, app=report.app)
+        unsaid = CheckReport(report.name, app=report.app, workflow=report.workflow)
         running = CheckRun(next(state.world.ids), report.name, sha, status, None, stamp, report=unsaid)
         runs.append(running)
     running.status = status
@@ -24,6 +24,10 @@ def report_check(state: RepositoryState, sha: str, report: CheckReport, status: 
         running.conclusion, running.completed_at = report.conclusion, stamp
         running.report = report
     return running
+
+
+def _is_same(run: CheckRun, report: CheckReport) -> bool:
+    return (run.name, run.report.app, run.report.workflow) == (report.name, report.app, report.workflow)
 
 
 def report_status(state: RepositoryState, sha: str, context: str, said: str, creator: Account) -> Status:
@@ -49,12 +53,19 @@ def finish_ci(state: RepositoryState) -> None:
 
 def colours(state: RepositoryState, sha: str) -> dict[str, str]:
     """'green', 'red' or 'pending' for each check and status of a commit."""
-    found = {
-        run.name: "pending" if run.status != "completed" else "green" if run.conclusion in GREEN else "red"
-        for run in state.checks_of(sha)
-    }
+    found = {_name_of(run): _colour(run) for run in state.checks_of(sha)}
     statuses = {"success": "green", "pending": "pending"}
     return found | {status.context: statuses.get(status.state, "red") for status in state.statuses_of(sha)}
+
+
+def _name_of(run: CheckRun) -> str:
+    return f"{run.report.workflow} / {run.name}" if run.report.workflow else run.name
+
+
+def _colour(run: CheckRun) -> str:
+    if run.status != "completed":
+        return "pending"
+    return "green" if run.conclusion in GREEN else "red"
 
 
 def rollup(state: RepositoryState, sha: str) -> str | None:

@@ -47,6 +47,8 @@ class CheckReport(NamedTuple):
     annotations: tuple[Annotation, ...] = ()
     app: str = ACTIONS
     """Only checks of GitHub Actions have a job and its log; others speak by summary, text and annotations."""
+    workflow: str = ""
+    """The workflow whose job it is; two of them may have jobs of the same name."""
 
 
 Decide = Callable[[PushedHead], Iterable[CheckReport]]

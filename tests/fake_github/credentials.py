@@ -21,6 +21,8 @@ class Caller(NamedTuple):
     account: Account | None
     token: str = ""
     installation: int | None = None
+    unseen: frozenset[str] = frozenset()
+    """Fields of a pull request in GraphQL that the token has no permission for."""
 
     def may(self, repository: RepositoryState, permission: str) -> bool:
         """Whether the caller holds at least this permission there."""
@@ -69,6 +71,8 @@ class Credentials:
     apps: dict[int, App] = field(default_factory=dict)
     given: set[str] = field(default_factory=set)
     """Every token there ever was, for assertions that none leaked."""
+    unseen: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By token, the fields of a pull request in GraphQL that are FORBIDDEN to it."""
     _grants: dict[str, _Grant] = field(default_factory=dict)
 
     def give_token(self, account: Account) -> str:
@@ -94,7 +98,7 @@ class Credentials:
         grant = self._grants.get(token)
         if grant is None or grant.expires_at <= self.clock.seconds():
             raise UnknownCredentialError
-        return Caller(grant.account, token, grant.installation)
+        return Caller(grant.account, token, grant.installation, self.unseen.get(token, frozenset()))
 
 
 def token_of(authorization: str) -> str:

@@ -32,6 +32,10 @@ def _run_node(url: str, state: RepositoryState, run: CheckRun) -> Json:
         "databaseId": run.id + 2,
         "app": {"id": f"A_{run.report.app}", "databaseId": 15368, "name": run.report.app, "slug": run.report.app},
     }
+    workflow = {"id": f"W_{run.report.workflow}", "databaseId": 1, "name": run.report.workflow}
+    if run.report.workflow:
+        started = {"id": f"WFR_{run.id:08d}", "databaseId": run.id + 3, "event": "pull_request", "workflow": workflow}
+        suite["workflowRun"] = started
     link = details_url(url, state, run)
     return {
         "__typename": "CheckRun",

@@ -31,6 +31,7 @@ class Mutations:
         """Fields of Mutation."""
         return {
             "enablePullRequestAutoMerge": self._mutation(self._enable),
+            "dequeuePullRequest": self._dequeue,
             "disablePullRequestAutoMerge": self._mutation(_disable),
             "markPullRequestReadyForReview": self._mutation(_ready),
             "convertPullRequestToDraft": self._mutation(_draft),
@@ -51,6 +52,15 @@ class Mutations:
             }
 
         return resolve
+
+    def _dequeue(self, _info: object, **arguments: Any) -> Json:
+        wish = arguments["input"]
+        state, pull = self._find(wish["id"])
+        if not pull.is_queued:
+            raise TypedError("UNPROCESSABLE", "Pull request is not in the merge queue")
+        pull.is_queued, pull.auto_merge = False, None
+        state.touch(pull)
+        return {"clientMutationId": wish.get("clientMutationId"), "mergeQueueEntry": None}
 
     def _find(self, node_id: str) -> tuple[RepositoryState, Pull]:
         found = find_pull(self._server, self._caller, node_id)
@@ -98,7 +108,6 @@ def _disable(state: RepositoryState, pull: Pull, wish: Json) -> None:
     if pull.auto_merge is None:
         raise TypedError("UNPROCESSABLE", "Can't disable auto-merge for this pull request.")
     pull.auto_merge = None
-    pull.is_queued = False
 
 
 def _ready(state: RepositoryState, pull: Pull, wish: Json) -> None:

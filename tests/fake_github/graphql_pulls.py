@@ -40,7 +40,7 @@ class PullNodes:
         state = self._state
         page = f"{self._url}/{state.full_name}/pull/{pull.number}"
         rollup = functools.partial(self._rollup, pull.head_sha)
-        return {
+        fields = {
             "__typename": "PullRequest",
             "id": pull.node_id,
             "databaseId": pull.id,
@@ -73,6 +73,7 @@ class PullNodes:
             **self._size(pull),
             **ReviewNodes(self._url, page, pull).fields(),
         }
+        return fields | dict.fromkeys(self._caller.unseen, _forbid)
 
     def _rollup(self, sha: str, _info: object) -> Json | None:
         return rollup_node(self._url, self._state, sha)
@@ -167,6 +168,10 @@ class PullNodes:
         key = "updated_at" if order["field"] == "UPDATED_AT" else "created_at"
         found.sort(key=lambda pull: (getattr(pull, key), pull.number), reverse=order["direction"] == "DESC")
         return connection(found, self.pull, arguments)
+
+
+def _forbid(_info: object, **_: object) -> Json:
+    raise TypedError("FORBIDDEN", "Resource not accessible by personal access token")
 
 
 def _has_label(pull: Pull, wanted: list[str] | None) -> bool:

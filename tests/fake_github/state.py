@@ -95,8 +95,9 @@ class RepositoryState:
         return self.permissions.get(login, "" if self.is_private else "read")
 
     def checks_of(self, sha: str) -> list[CheckRun]:
-        """Newest check run of each name."""
-        return list({run.name: run for run in self.check_runs.get(sha, [])}.values())
+        """Newest check run of each name, app and workflow."""
+        found = self.check_runs.get(sha, [])
+        return list({(run.name, run.report.app, run.report.workflow): run for run in found}.values())
 
     def statuses_of(self, sha: str) -> list[Status]:
         """Newest status of each context."""

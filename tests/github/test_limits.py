@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parallel_workers.adapters.github.answers import Answer
 from parallel_workers.adapters.github.limiter import Kind, Limiter
 from parallel_workers.adapters.github.timing import Timing
 from parallel_workers.errors import ForgeBusyError
+from parallel_workers.pull_request_snapshots import Mergeable
+from tests.fake_github.faults import FaultKind
 
 if TYPE_CHECKING:
     from tests.github.conftest import GitHubWorld
@@ -92,6 +95,50 @@ def test_secondary_limits_without_a_time_pause_longer_each_time() -> None:
         pauses.append(round(caught.value.until.timestamp() - clock.now()))
         clock.seconds = caught.value.until.timestamp()
     assert pauses == [60, 120, 240, 480, 900, 900]
+
+
+@pytest.mark.parametrize("words", ["You have exceeded a secondary rate limit. Please wait", "x RATE_LIMITED"])
+def test_graphql_tells_limits_with_status_200(words: str) -> None:
+    limiter, _ = _limiter()
+    assert limiter.learn(Kind.GRAPHQL, 200, {"x-ratelimit-remaining": "4000"}, words)
+    with pytest.raises(ForgeBusyError):
+        limiter.admit(Kind.READ)
+
+
+def test_only_an_error_without_data_is_a_limit() -> None:
+    refused = {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}
+    assert "rate limit" in Answer(200, {}, refused).limit_words
+    assert Answer(200, {}, {"data": {"node": {"id": "1"}}, **refused}).limit_words == ""
+    assert Answer(200, {}, {"message": "about the rate limit"}).limit_words == ""
+
+
+def test_a_call_that_is_refused_for_a_limit_again_and_again_may_be_asked_later(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.server.faults.next(FaultKind.SECONDARY, method="GET", path=f"/pulls/{number}$", times=10)
+    with pytest.raises(ForgeBusyError, match="pause until") as caught:
+        forge.fetch_pull_request(number)
+    assert caught.value.transient
+
+
+def test_an_outage_of_graphql_costs_a_look_one_query_and_no_sleep(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    numbers = github.repository.seed(120, user="worker")
+    github.server.faults.next(FaultKind.BAD_GATEWAY, method="POST", path="/graphql$", times=1000)
+    forge.look(numbers)
+    clock.advance(30)
+    asked, slept = len(github.server.requests), sum(clock.slept)
+    assert len(forge.look(numbers)) == 120
+    assert sum(request.method == "POST" for request in github.server.requests[asked:]) == 1
+    assert sum(clock.slept) == slept
+    assert "problem of its own" in forge.waits_for_forge()
+    github.server.faults.clear()
+    for _ in range(8):
+        clock.advance(30)
+        seen = forge.look(numbers)
+    assert {one.mergeable for one in seen.values()} == {Mergeable.YES}
+    assert forge.waits_for_forge() == ""
 
 
 def test_an_ordinary_refusal_is_no_limit() -> None:

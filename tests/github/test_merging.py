@@ -51,7 +51,25 @@ def test_what_stands_in_the_way_is_said_and_waited_for(github: GitHubWorld) -> N
     github.repository.protect()
     github.repository.allow(allow_squash_merge=False)
     attempt = forge.merge_pull_request(pull.number, MergeMethod.SQUASH, pull.head_sha)
-    assert (attempt.outcome, "not allowed" in attempt.reason) == (MergeOutcome.WAIT, True)
+    assert (attempt.outcome, "not allowed" in attempt.reason) == (MergeOutcome.REFUSED, True)
+    assert not attempt.needs_queue
+    github.repository.allow(has_merge_queue=True)
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.MERGE, pull.head_sha)
+    assert (attempt.outcome, attempt.needs_queue) == (MergeOutcome.REFUSED, True)
+
+
+def test_a_rebase_that_git_could_do_and_github_refuses_is_a_lasting_refusal(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    first = github.draft("one", {"README.md": "theirs\n"})
+    github.git(github.clone, "checkout", "--quiet", first.head_branch)
+    github.git(github.clone, "revert", "--no-edit", "HEAD")
+    github.git(github.clone, "push", "--quiet", str(github.repository.state.git.path), first.head_branch)
+    head = github.git(github.clone, "rev-parse", "HEAD")
+    other = forge.ensure_pull_request(github.draft("two", {"README.md": "ours\n"}))
+    pull = forge.ensure_pull_request(first._replace(head_sha=head))
+    forge.merge_pull_request(other.number, MergeMethod.MERGE, other.head_sha)
+    reasons = {forge.merge_pull_request(pull.number, MergeMethod.REBASE, pull.head_sha)[:2] for _ in range(2)}
+    assert [outcome for outcome, _ in reasons] == [MergeOutcome.REFUSED]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST, FaultKind.LOST_502, FaultKind.CUT_SHORT], ids=lambda one: one.name)
@@ -96,6 +114,24 @@ def test_auto_merge_is_enabled_or_the_reason_is_told(github: GitHubWorld) -> Non
     assert forge.look([pull.number], at_once=True)[pull.number].is_auto_merging
     github.repository.set_check(pull.number, "ci", "success")
     assert forge.fetch_pull_request(pull.number).state.value == "merged"
+
+
+def test_auto_merge_is_disabled_again_and_the_queue_is_left(github: GitHubWorld) -> None:
+    github.repository.allow(allow_auto_merge=True)
+    github.repository.protect(required_checks=["ci"])
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    assert forge.disable_auto_merge(pull.number) == ""
+    assert forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha) == ""
+    assert forge.look([pull.number], at_once=True)[pull.number].is_auto_merging
+    assert forge.disable_auto_merge(pull.number) == ""
+    assert github.repository.pull(pull.number).auto_merge is None
+    github.repository.allow(has_merge_queue=True)
+    assert forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha) == ""
+    github.repository.set_check(pull.number, "ci", "success")
+    assert github.repository.pull(pull.number).is_queued
+    assert forge.disable_auto_merge(pull.number) == ""
+    assert not github.repository.pull(pull.number).is_queued
 
 
 def test_a_log_is_bounded_and_its_store_gets_no_credential(github: GitHubWorld) -> None:

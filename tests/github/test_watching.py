@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from parallel_workers.adapters.github.pace import WatchPace
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot, ReviewState
 from parallel_workers.pull_requests import PullRequestState
+from tests.fake_github.ci import CheckReport
 from tests.fake_github.faults import FaultKind
 
 if TYPE_CHECKING:
@@ -39,6 +42,33 @@ def test_checks_of_both_apis_on_the_current_head(github: GitHubWorld) -> None:
     assert seen.is_awaiting_checks
     build = next(check for check in seen.checks if check.name == "build")
     assert forge.fetch_check_log(build, 1000) == "boom"
+
+
+def test_a_red_check_is_seen_beside_a_green_one_of_the_same_name_in_another_workflow(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.report(number, CheckReport("test", "failure", workflow="CI"))
+    github.repository.report(number, CheckReport("test", "success", workflow="Nightly"))
+    assert [check.state for check in _see(forge, number).checks] == [CheckState.RED, CheckState.GREEN]
+    github.repository.report(number, CheckReport("test", "success", workflow="CI"))
+    assert [check.state for check in _see(forge, number).checks] == [CheckState.GREEN, CheckState.GREEN]
+
+
+@pytest.mark.parametrize(
+    ("field", "part"), [("statusCheckRollup", "checks"), ("reviews", "reviews"), ("reviewDecision", "reviews")]
+)
+def test_what_the_credentials_may_not_read_is_no_consent(github: GitHubWorld, field: str, part: str) -> None:
+    github.repository.allow(allow_auto_merge=True)
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.set_check(number, "build", "failure" if part == "checks" else "success")
+    github.server.credentials.unseen[github.token] = frozenset({field})
+    seen = _see(forge, number)
+    assert f"may not read {part}" in seen.blocked_by
+    assert not seen.can_auto_merge
+    github.server.credentials.unseen.clear()
+    seen = _see(forge, number)
+    assert (seen.blocked_by, seen.can_auto_merge) == ("", True)
 
 
 def test_a_new_head_has_none_of_the_old_ones_checks(github: GitHubWorld) -> None:
@@ -134,8 +164,8 @@ def test_a_look_survives_what_fails_and_halves_what_is_too_much(github: GitHubWo
     forge = github.forge(clock.timing, _SETTLED)
     numbers = github.repository.seed(20, user="worker")
     github.server.faults.next(FaultKind.BAD_GATEWAY, path="/graphql", times=5)
+    assert set(forge.look(numbers, at_once=True)) == set(numbers)
     seen = forge.look(numbers, at_once=True)
-    assert set(seen) == set(numbers)
     assert all(one.mergeable is Mergeable.YES for one in seen.values())
     github.server.faults.next(FaultKind.CUT_SHORT, method="GET", path="/pulls$")
     github.repository.close(numbers[0])

@@ -121,3 +121,22 @@ async def test_a_commit_on_a_stopped_workers_branch_does_not_keep_it_from_going_
     assert place.git(place.repository.with_suffix(".git"), "show", "main:reviewed.txt") == "mine too"
     assert place.on_remote_main(theirs)
     assert runs_of(place.runs, "T") == 1
+
+
+async def test_a_rework_that_another_machine_took_with_it_is_done_again(place: Place) -> None:
+    running = place.run()
+    await place.seen.until_waits("a person to merge")
+    before = place.remote_head()
+    hook = place.repository.with_suffix(".git") / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nwhile read -r _ _ ref; do test $ref != refs/heads/feature/t || exit 1; done\n")
+    hook.chmod(0o755)
+    place.push("main", {"shared.txt": "begin\nnewer\n"})
+    (task,) = (await running).tasks
+    assert task.result == "failed"
+    assert runs_of(place.runs, "T") == 2
+    hook.unlink()
+    place.git(place.trees / "sample" / "t", "reset", "--quiet", "--hard", before)
+    (task,) = (await place.run(merge="auto")).tasks
+    assert task.result == "merged", task
+    assert runs_of(place.runs, "T") == 3
+    assert place.git(place.repository.with_suffix(".git"), "show", "main:shared.txt") == "begin\nT\nnewer"

@@ -149,6 +149,13 @@ async def test_the_loop_lets_go_of_a_worker_whose_merge_has_to_wait(place: Place
     assert place.runs_made() == 1
 
 
+async def test_a_merge_that_is_put_off_at_every_look_is_not_tried_for_ever(place: Place) -> None:
+    (place.repository / "README.md").write_text("not committed\n")
+    outcome = await only(await carry_out(place.batch(review_timeout=3), options=place.options))
+    assert outcome.result == "failed"
+    assert "review_timeout" in outcome.reason
+
+
 async def test_the_loop_goes_by_the_newest_order_and_survives_a_lost_repository(
     place: Place, git: Git, make_repository: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -25,6 +25,11 @@ def test_red_that_cannot_be_read_is_red(state: str) -> None:
     assert "may not read" in checks[-1].name
 
 
+def test_red_that_is_counted_and_not_listed_is_red() -> None:
+    (green, red) = read_checks(rollup("FAILURE", status("SUCCESS")))
+    assert (green.state, red.state) == (CheckState.GREEN, CheckState.RED)
+
+
 def test_green_that_cannot_be_read_is_green() -> None:
     assert read_checks(rollup("SUCCESS", None)) == ()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flows.flow_names import LABEL_PREFIX
 from flows.remembered import Remembered, read_remembered
-from parallel_workers.decisions.merge_decisions import Rework, ReworkKind, ReworkMemory
+from parallel_workers.decisions.merge_decisions import Merge, Rework, ReworkKind, ReworkMemory, UpdateBranch
 from parallel_workers.decisions.rework_memory import conflict_fingerprint, review_fingerprint
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Remark
+from parallel_workers.spec import MergeMethod
 
 HEAD = "a" * 40
 REMARK = Remark("thread-1", "ada", "say why")
@@ -55,3 +56,14 @@ def test_whoever_takes_the_label_off_gives_all_rounds_again() -> None:
     free = again(labelled.heeding(()))
     assert free == Remembered(resets=1)
     assert free.has_reworked
+
+
+def test_what_was_just_tried_is_remembered_for_a_while_and_only_for_its_head() -> None:
+    merge, update = Merge(MergeMethod.MERGE, HEAD, "may be merged"), UpdateBranch(HEAD, "is behind")
+    tried = again(Remembered().having_tried(merge, 1000.4))
+    assert tried.has_just_tried(merge, 1100.0)
+    assert not tried.has_just_tried(merge, 1400.0)
+    assert not tried.has_just_tried(update, 1100.0)
+    assert not tried.has_just_tried(merge._replace(head_sha="b" * 40), 1100.0)
+    assert not Remembered().has_just_tried(merge, 1100.0)
+    assert again(tried.having_tried(update, 1100.0)).has_just_tried(update, 1101.0)

@@ -36,6 +36,21 @@ class Answer(NamedTuple):
         return "; ".join(word for word in words if word)[:_SAID_MAX_CHARS]
 
     @property
+    def error_kinds(self) -> frozenset[str]:
+        """The `type` of each error that GraphQL tells."""
+        errors = self.body.get("errors") if isinstance(self.body, dict) else None
+        listed = errors if isinstance(errors, list) else []
+        return frozenset(str(error["type"]) for error in listed if isinstance(error, dict) and error.get("type"))
+
+    @property
+    def limit_words(self) -> str:
+        """What may be about a limit: of a refusal its words, of GraphQL's 200 those of errors that stand alone."""
+        if self.status != 200:
+            return self.message
+        has_data = not isinstance(self.body, dict) or "errors" not in self.body or self.body.get("data")
+        return "" if has_data else " ".join([self.message, *sorted(self.error_kinds)])
+
+    @property
     def next_url(self) -> str:
         """The next page of a list, '' on the last one."""
         for link in self.headers.get("link", "").split(","):

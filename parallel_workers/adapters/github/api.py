@@ -35,12 +35,20 @@ class RepositoryFacts(NamedTuple):
     can_auto_merge: bool
 
 
+class GraphProblem(NamedTuple):
+    """An error beside a GraphQL answer: GitHub's `type`, and where in the data null stands for what was asked."""
+
+    kind: str
+    path: tuple[str | int, ...]
+
+
 class GraphAnswer(NamedTuple):
     """Data of a GraphQL answer, which may be partial; `errors` are GitHub's words, `cost` the points it took."""
 
     data: Json
     errors: tuple[str, ...]
     cost: int
+    problems: tuple[GraphProblem, ...] = ()
 
 
 class RepositoryApi:
@@ -120,29 +128,38 @@ class RepositoryApi:
         """The same for what is no new thing: a merge, an update of a branch."""
         return self._call(Request(what, Kind.WRITE, "PUT", path, body=body))
 
-    def query(self, what: str, text: str, variables: Mapping[str, Any] | None = None) -> GraphAnswer:
+    def query(
+        self, what: str, text: str, variables: Mapping[str, Any] | None = None, *, is_tried_once: bool = False
+    ) -> GraphAnswer:
         """A GraphQL query. What it could not answer is missing in the data, with an error beside it.
 
         Raises:
             RefusedError: it answered no data at all.
         """
-        return self._graph(what, Kind.GRAPHQL, text, variables)
+        return self._graph(self._graph_request(what, Kind.GRAPHQL, text, variables, is_tried_once=is_tried_once))
 
     def mutate(self, what: str, text: str, variables: Mapping[str, Any]) -> GraphAnswer:
         """A GraphQL mutation that comes to the same when done twice; look at `errors`."""
-        return self._graph(what, Kind.MUTATION, text, variables)
+        return self._graph(self._graph_request(what, Kind.MUTATION, text, variables))
 
-    def _graph(self, what: str, kind: Kind, text: str, variables: Mapping[str, Any] | None) -> GraphAnswer:
+    def _graph_request(
+        self, what: str, kind: Kind, text: str, variables: Mapping[str, Any] | None, *, is_tried_once: bool = False
+    ) -> Request:
         body = {"query": text, "variables": dict(variables or {})}
-        request = Request(what, kind, "POST", self.connection.hosts.graphql_url, body=body, repeatable=True)
-        answer = self.connection.ask(request)
+        url = self.connection.hosts.graphql_url
+        return Request(what, kind, "POST", url, body=body, repeatable=True, is_tried_once=is_tried_once)
+
+    def _graph(self, request: Request) -> GraphAnswer:
+        what, answer = request.what, self.connection.ask(request)
         if not isinstance(answer.body, dict) or ("data" not in answer.body and "errors" not in answer.body):
             raise ForgeError(f"{what}: GitHub's GraphQL answered no JSON", transient=True)
         data = answer.body.get("data") or {}
-        errors = tuple(str(error.get("message", "")) for error in answer.body.get("errors") or ())
-        if not data and errors and kind is Kind.GRAPHQL:
+        listed = answer.body.get("errors") or ()
+        errors = tuple(str(error.get("message", "")) for error in listed)
+        problems = tuple(GraphProblem(str(error.get("type")), tuple(error.get("path") or ())) for error in listed)
+        if not data and errors and request.kind is Kind.GRAPHQL:
             raise RefusedError(what, answer)
-        return GraphAnswer(data, errors, int((data.get("rateLimit") or {}).get("cost") or 1))
+        return GraphAnswer(data, errors, int((data.get("rateLimit") or {}).get("cost") or 1), problems)
 
     def is_renamed(self) -> bool:
         """Ask GitHub for the name again; whether it is another one than before."""

@@ -47,6 +47,8 @@ class Request(NamedTuple):
     body: Any = None
     headers: Mapping[str, str] | None = None
     repeatable: bool = False
+    is_tried_once: bool = False
+    """For calls that come again anyway: a failure is told at once."""
 
 
 class Connection:
@@ -86,7 +88,7 @@ class Connection:
             ForgeError: GitHub cannot be reached.
         """
         refused_for_limits = 0
-        for pause in (*PAUSES_SECONDS, None):
+        for pause in (None,) if request.is_tried_once else (*PAUSES_SECONDS, None):
             while True:
                 self.limiter.admit(request.kind)
                 answer = self._try(request, is_last=pause is None)
@@ -95,7 +97,7 @@ class Connection:
                 # a call that was refused for a limit was not carried out: it may be sent again, whatever it is
                 refused_for_limits += 1
                 if refused_for_limits > _LIMIT_TRIES:
-                    raise RefusedError(request.what, answer)
+                    raise self.limiter.busy(request.kind)
             if answer is not None and (pause is None or not is_transient(answer.status)):
                 return answer
             self.timing.sleep(pause or 0.0)
@@ -143,7 +145,7 @@ class Connection:
         return read_answer(status, headers, text)
 
     def _was_limited(self, request: Request, answer: Answer) -> bool:
-        return self.limiter.learn(request.kind, answer.status, answer.headers, answer.message)
+        return self.limiter.learn(request.kind, answer.status, answer.headers, answer.limit_words)
 
 
 def _keep_bodies_out_of_logs() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 from loguru import logger
 
@@ -18,25 +20,46 @@ from parallel_workers.adapters.github.pace import (
 )
 from parallel_workers.adapters.github.queries import BRIEF_CHUNK, BRIEF_QUERY, FULL_CHUNK, full_query
 from parallel_workers.adapters.github.sightings import Sighting
+from parallel_workers.adapters.github.unreadable import filled_in, unreadable_parts
 from parallel_workers.adapters.github.windows import Allowance
-from parallel_workers.errors import ForgeBusyError
+from parallel_workers.errors import ForgeBusyError, ForgeError
 
 Json = dict[str, Any]
 
 _WHAT = "look at checks and reviews"
 _ROUND_UP_SECONDS = 5.0
 """What is due so soon joins a chunk that is asked anyway."""
+_TOO_MUCH = "RESOURCE_LIMITS_EXCEEDED"
+_TOO_MUCH_STATUSES = {502, 504}
 
-_T = TypeVar("_T")
+
+@dataclass
+class Way:
+    """One of the two queries, and for how many pull requests it is asked at the moment."""
+
+    ask: Callable[[Sequence[Sighting]], bool]
+    """False when GitHub answered a part only, because it was too much."""
+    most: int
+    size: int
 
 
 class Details:
-    """Asks GraphQL. Not safe for threads; the watcher locks."""
+    """Asks GraphQL, one look at a time. `guard` is held while what is known changes, and not while GitHub is asked."""
 
-    def __init__(self, api: RepositoryApi, pace: WatchPace) -> None:
+    def __init__(self, api: RepositoryApi, pace: WatchPace, guard: AbstractContextManager[object]) -> None:
         self._api = api
+        self._guard = guard
         self._pace = pace
         self._points = Allowance(GRAPH_BURST, GRAPH_PER_HOUR, api.timing.now())
+        self._briefly = Way(self._brief, BRIEF_CHUNK, BRIEF_CHUNK)
+        self._fully = Way(self._full, FULL_CHUNK, FULL_CHUNK)
+        self._trouble = ""
+        self._is_at_once = False
+
+    @property
+    def trouble(self) -> str:
+        """Why the last look came to less than was due; '' when nothing went wrong."""
+        return self._trouble
 
     def refresh(self, sightings: Sequence[Sighting], *, at_once: bool) -> None:
         """Ask about those that are due, or all when asked to look at once."""
@@ -45,15 +68,15 @@ class Details:
         # chosen before the brief answers set the next time
         for one in wanted:
             if at_once:
-                one.due_at = min(one.due_at, now)
-        floor = -OVERDRAFT if at_once else 0.0
+                one.due_at, one.full_due_at = min(one.due_at, now), min(one.full_due_at, now)
+        floor, self._trouble, self._is_at_once = (-OVERDRAFT if at_once else 0.0), "", at_once
         # red goes before looking for more: else many with running checks leave nothing for it
-        self._ask_full([one for one in wanted if one.is_half_red], floor)
+        self._ask([one for one in wanted if one.is_half_red], floor, self._fully)
         running = [one for one in wanted if one.needs_full(now)]
-        self._ask_brief(self._due(wanted, now), floor)
-        self._ask_full([one for one in wanted if one.is_half_red], floor)
-        full = [one for one in wanted if one in running or one.needs_full(now)]
-        self._ask_full(full, floor if at_once else FULL_RESERVE)
+        self._ask(self._due(wanted, now), floor, self._briefly)
+        self._ask([one for one in wanted if one.is_half_red], floor, self._fully)
+        full = [one for one in wanted if (one in running or one.needs_full(now)) and one.full_due_at <= now]
+        self._ask(full, floor if at_once else FULL_RESERVE, self._fully)
 
     def _due(self, sightings: Sequence[Sighting], now: float) -> list[Sighting]:
         if not any(self._due_at(one) <= now for one in sightings):
@@ -65,58 +88,90 @@ class Details:
     def _due_at(self, sighting: Sighting) -> float:
         """A head that may still get checks is looked at once more when that time is over."""
         settled = sighting.settles_at(self._pace)
+        if sighting.is_asked_alone:
+            return sighting.due_at
         return min(sighting.due_at, settled) if sighting.brief_at < settled else sighting.due_at
 
-    def _ask_brief(self, due: Sequence[Sighting], floor: float) -> None:
-        for start in range(0, len(due), BRIEF_CHUNK):
-            if self._points.left(self._now()) < floor + 1:
-                return
-            self._in_halves(due[start : start + BRIEF_CHUNK], self._brief)
+    def _ask(self, wanted: Sequence[Sighting], floor: float, way: Way) -> None:
+        """Ask chunk after chunk, until the budget is used up or something goes wrong: the next look goes on.
 
-    def _ask_full(self, wanted: Sequence[Sighting], floor: float) -> None:
-        for start in range(0, len(wanted), FULL_CHUNK):
-            if self._points.left(self._now()) < floor + 1:
+        Those that failed alone are asked alone, after the others, so that they take nobody with them.
+        """
+        together = [one for one in wanted if not one.is_asked_alone]
+        alone = [one for one in wanted if one.is_asked_alone]
+        while together or alone:
+            if self._trouble or self._points.left(self._now()) < floor + 1:
                 return
-            self._in_halves(wanted[start : start + FULL_CHUNK], self._full)
+            chunk = together[: way.size] or alone[:1]
+            together, alone = together[len(chunk) :], alone if together else alone[1:]
+            self._try(chunk, way)
 
-    def _brief(self, chunk: Sequence[Sighting]) -> None:
-        answer = self._api.query(_WHAT, BRIEF_QUERY, {"ids": [one.node_id for one in chunk]})
-        self._pay(answer)
-        nodes = {node["number"]: node for node in answer.data.get("nodes") or () if node}
+    def _try(self, chunk: Sequence[Sighting], way: Way) -> None:
+        """One query. What is too much for GitHub is asked for in smaller chunks, one step smaller each look."""
+        try:
+            is_whole = way.ask(chunk)
+        except ForgeBusyError:
+            raise
+        except ForgeError as error:
+            self._points.spend(1, self._now())
+            self._trouble = str(error)
+            logger.warning("{} ({} pull requests)", error, len(chunk))
+            if isinstance(error, RefusedError) and _is_too_much(error):
+                self._ask_for_less(chunk, way)
+            return
+        if not is_whole:
+            self._ask_for_less(chunk, way)
+            return
+        way.size = min(way.size * 2, way.most)
         for one in chunk:
-            node = nodes.get(one.pull_request.number)
-            if node is None:
-                # it cannot be resolved any more; the list of pull requests will tell what became of it
-                one.due_at = self._now() + self._pace.detail_max_seconds
-            else:
-                one.take_brief(node, self._now(), self._pace)
+            one.is_asked_alone = False
 
-    def _full(self, chunk: Sequence[Sighting]) -> None:
+    def _ask_for_less(self, chunk: Sequence[Sighting], way: Way) -> None:
+        way.size = max(1, min(way.size, len(chunk)) // 2)
+        if len(chunk) == 1:
+            chunk[0].put_off(self._now(), self._pace)
+
+    def _brief(self, chunk: Sequence[Sighting]) -> bool:
+        ids = {"ids": [one.node_id for one in chunk]}
+        answer = self._api.query(_WHAT, BRIEF_QUERY, ids, is_tried_once=not self._is_at_once)
+        self._pay(answer)
+        is_whole = _is_whole(answer)
+        nodes = {node["number"]: (place, node) for place, node in enumerate(answer.data.get("nodes") or ()) if node}
+        with self._guard:
+            for one in chunk:
+                found = nodes.get(one.pull_request.number)
+                if found is not None:
+                    place, node = found
+                    one.unreadable = unreadable_parts(answer.problems, ("nodes", place), node)
+                    one.take_brief(filled_in(node), self._now(), self._pace)
+                elif is_whole:
+                    # it cannot be resolved any more; the list of pull requests will tell what became of it
+                    one.due_at = self._now() + self._pace.detail_max_seconds
+        return is_whole
+
+    def _full(self, chunk: Sequence[Sighting]) -> bool:
         asked = [(one.pull_request.number, one.node_id) for one in chunk]
-        answer = self._api.query(_WHAT, full_query(asked))
+        answer = self._api.query(_WHAT, full_query(asked), is_tried_once=not self._is_at_once)
         self._pay(answer)
-        for one in chunk:
-            node = answer.data.get(f"p{one.pull_request.number}")
-            if node:
-                one.take_full(node, self._now())
+        with self._guard:
+            for one in chunk:
+                name = f"p{one.pull_request.number}"
+                node = answer.data.get(name)
+                if node:
+                    one.unreadable |= unreadable_parts(answer.problems, (name,), node)
+                    one.take_full(filled_in(node), self._now())
+        return _is_whole(answer)
 
     def _pay(self, answer: GraphAnswer) -> None:
         self._points.spend(answer.cost, self._now())
 
-    def _in_halves(self, chunk: Sequence[_T], ask: Callable[[Sequence[_T]], None]) -> None:
-        """Ask for a chunk, and for its halves when that is too much for GitHub; one alone may fail."""
-        try:
-            ask(chunk)
-        except ForgeBusyError:
-            raise
-        except RefusedError as error:
-            self._points.spend(1, self._now())
-            if len(chunk) == 1:
-                logger.warning("checks and reviews of one pull request cannot be read: {}", error)
-                return
-            middle = len(chunk) // 2
-            self._in_halves(chunk[:middle], ask)
-            self._in_halves(chunk[middle:], ask)
-
     def _now(self) -> float:
         return self._api.timing.now()
+
+
+def _is_whole(answer: GraphAnswer) -> bool:
+    return _TOO_MUCH not in {problem.kind for problem in answer.problems}
+
+
+def _is_too_much(error: RefusedError) -> bool:
+    return error.answer.status in _TOO_MUCH_STATUSES or _TOO_MUCH in error.answer.error_kinds

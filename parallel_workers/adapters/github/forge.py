@@ -79,13 +79,19 @@ class GitHubForge:
         """See ports.Forge; by number. A page for each hundred the first time, then one for what moved."""
         return self._watcher.fetch_all(include_ended=include_ended)
 
+    def find_pull_requests(self, worker: str, head_branch: str) -> tuple[PullRequest, ...]:
+        """See ports.Forge; one request."""
+        listed = self._opener.list_of_branch(head_branch)
+        found = sorted((self._watcher.take_in(pull) for pull in listed), key=lambda one: one.number)
+        return tuple(one for one in found if one.worker == worker)
+
     def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:
         """See ports.Forge, and `pace` for what it costs."""
         return self._watcher.look(numbers, at_once=at_once)
 
     def waits_for_forge(self) -> str:
         """See ports.Forge."""
-        return self._api.connection.limiter.waits()
+        return self._api.connection.limiter.waits() or self._watcher.trouble()
 
     def merge_pull_request(self, number: int, method: MergeMethod, head_sha: str | None = None) -> MergeAttempt:
         """See ports.Forge. Without `head_sha` it merges the head that was seen last: WAIT when it has moved since."""
@@ -94,6 +100,10 @@ class GitHubForge:
     def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:
         """See ports.Forge."""
         return self._merger.enable_auto_merge(number, method, head_sha)
+
+    def disable_auto_merge(self, number: int) -> str:
+        """See ports.Forge."""
+        return self._merger.disable_auto_merge(number)
 
     def update_branch(self, number: int, head_sha: str) -> str:
         """See ports.Forge."""

@@ -97,6 +97,14 @@ class Limiter:
                 self._secondary_hits = 0
             return refused
 
+    def busy(self, kind: Kind) -> ForgeBusyError:
+        """The error for a call that was refused for its limit again and again: GitHub may be asked later."""
+        with self._lock:
+            now = self._timing.now()
+            at = max(self._free_at(kind, now), now + _SECONDARY_SECONDS)
+            self._busy_until = max(self._busy_until, at)
+            return ForgeBusyError(_paused(at), as_time(at))
+
     def waits(self) -> str:
         """Why nothing is asked at the moment; '' when it is."""
         with self._lock:
@@ -182,8 +190,8 @@ def is_limit(status: int, headers: Mapping[str, str], message: str) -> bool:
     if status not in {200, 403}:
         return False
     said = message.lower()
-    if status == 200:  # GraphQL answers 200 with an error of type RATE_LIMITED
-        return "rate limit" in said and headers.get("x-ratelimit-remaining") == "0"
+    if status == 200:  # GraphQL answers 200 with an error of type RATE_LIMITED, or with words about either limit
+        return any(words in said for words in ("rate limit", "rate_limit", "abuse detection"))
     return (
         "retry-after" in headers
         or "rate limit" in said

@@ -9,7 +9,12 @@ from typing import Any
 from parallel_workers.adapters.github.answers import Answer, RefusedError, UnknownOutcomeError
 from parallel_workers.adapters.github.api import RepositoryApi
 from parallel_workers.adapters.github.bodies import closed_body
-from parallel_workers.adapters.github.queries import ENABLE_AUTO_MERGE
+from parallel_workers.adapters.github.queries import (
+    AUTO_MERGE_QUERY,
+    DISABLE_AUTO_MERGE,
+    ENABLE_AUTO_MERGE,
+    LEAVE_QUEUE,
+)
 from parallel_workers.adapters.github.retries import LOOK_PAUSES_SECONDS
 from parallel_workers.adapters.github.watching import Watcher
 from parallel_workers.pull_requests import MergeAttempt, MergeOutcome, PullRequest, PullRequestState
@@ -22,7 +27,12 @@ _BASE_MOVED_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 _READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
 _ENDED = {PullRequestState.MERGED: MergeOutcome.MERGED, PullRequestState.CLOSED: MergeOutcome.CLOSED}
 _BASE_MOVED = "base branch was modified"
-_CONFLICT_WORDS = ("not mergeable", "merge conflict", "can't be rebased", "cannot be rebased")
+_NO_REBASE_WORDS = ("can't be rebased", "cannot be rebased")
+_CONFLICT_WORDS = ("not mergeable", "merge conflict", *_NO_REBASE_WORDS)
+_QUEUE_WORDS = "merge queue"
+_LASTING_WORDS = (_QUEUE_WORDS, "not allowed", *_NO_REBASE_WORDS)
+_PASSING_WORDS = ("required", "expected", "status check", "review", "draft", "in progress", *_CONFLICT_WORDS)
+"""Refusals that go away as checks, reviews and GitHub's own work go on."""
 
 
 class Merger:
@@ -67,6 +77,30 @@ class Merger:
         answer = self._api.mutate(what, ENABLE_AUTO_MERGE, {"input": wish})
         self._watcher.look_again(number)
         return "; ".join(answer.errors)
+
+    def disable_auto_merge(self, number: int) -> str:
+        """See ports.Forge. What is off already GitHub would refuse to switch off: that is looked at before."""
+        node_id = self._watcher.node_id(number)
+        refusals: list[str] = []
+        node = self._auto_merge_of(number, node_id)
+        if node.get("autoMergeRequest") is not None:
+            refusals += self._mutate_one(number, DISABLE_AUTO_MERGE, {"pullRequestId": node_id})
+        if node.get("isInMergeQueue"):
+            refusals += self._mutate_one(number, LEAVE_QUEUE, {"id": node_id})
+        self._watcher.look_again(number)
+        if refusals:  # it may have ended, or have left the queue, in between
+            node = self._auto_merge_of(number, node_id)
+        is_off = node.get("autoMergeRequest") is None and not node.get("isInMergeQueue")
+        return "; ".join(refusals) if not is_off else ""
+
+    def _auto_merge_of(self, number: int, node_id: str) -> Json:
+        what = f"look whether GitHub merges pull request #{number} by itself"
+        node: Json = self._api.query(what, AUTO_MERGE_QUERY, {"id": node_id}).data.get("node") or {}
+        return node
+
+    def _mutate_one(self, number: int, text: str, wish: Json) -> tuple[str, ...]:
+        what = f"have GitHub no longer merge pull request #{number}"
+        return self._api.mutate(what, text, {"input": wish}).errors
 
     def update_branch(self, number: int, head_sha: str) -> str:
         """See ports.Forge. PyGithub's own turns a 403 and a 422 into the same False."""
@@ -127,7 +161,12 @@ class Merger:
             files = self._find_conflicts(pull_request)
             if files:
                 return MergeAttempt(MergeOutcome.CONFLICT, _conflict(pull_request, files), pull_request, files)
-        return MergeAttempt(MergeOutcome.WAIT, f"GitHub does not merge it yet: {answer.message}", pull_request)
+        is_lasting = any(answer.names(word) for word in _LASTING_WORDS)
+        if not is_lasting and any(answer.names(word) for word in _PASSING_WORDS):
+            return MergeAttempt(MergeOutcome.WAIT, f"GitHub does not merge it yet: {answer.message}", pull_request)
+        reason = f"GitHub refuses to merge it: {answer.message or f'status {answer.status}'}"
+        needs_queue = answer.names(_QUEUE_WORDS)
+        return MergeAttempt(MergeOutcome.REFUSED, reason, pull_request, needs_queue=needs_queue)
 
     def _why_not_updated(self, what: str, number: int, answer: Answer, head_sha: str) -> str:
         if answer.status != 422:

@@ -13,6 +13,7 @@ from parallel_workers.adapters.github.answers import Answer, RefusedError
 from parallel_workers.adapters.github.api import Json, RepositoryApi
 from parallel_workers.adapters.github.bodies import written_body, written_title
 from parallel_workers.adapters.github.dressing import Dresser
+from parallel_workers.adapters.github.pulls import is_from_here
 from parallel_workers.adapters.github.retries import write_once
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_marker import find_marker
@@ -51,16 +52,20 @@ class Opener:
                 found = self._update(found, draft)
             return self._dresser.dress(self._with_head(found, draft), draft, is_new=is_new)
 
-    def _find(self, draft: PullRequestDraft) -> Json | None:
-        """An open one of the branch, ours first; else the one merged at this head. A closed one does not count."""
-        parameters = {"head": f"{self._api.facts.owner}:{draft.head_branch}", "state": "all"}
-        listed = [
+    def list_of_branch(self, branch: str) -> list[Json]:
+        """GitHub's objects of all pull requests whose head is this branch of the repository itself."""
+        parameters = {"head": f"{self._api.facts.owner}:{branch}", "state": "all"}
+        return [
             pull
-            for page in self._api.pages(f"look for a pull request of {draft.head_branch}", "/pulls", parameters)
+            for page in self._api.pages(f"look for a pull request of {branch}", "/pulls", parameters)
             for pull in page
             # a `head` that GitHub does not understand answers every pull request there is
-            if pull["head"]["ref"] == draft.head_branch
+            if pull["head"]["ref"] == branch and is_from_here(pull)
         ]
+
+    def _find(self, draft: PullRequestDraft) -> Json | None:
+        """An open one of the branch, ours first; else the one merged at this head. A closed one does not count."""
+        listed = self.list_of_branch(draft.head_branch)
         still_open = [pull for pull in listed if pull["state"] == "open"]
         still_open.sort(
             key=lambda pull: (find_marker(pull["body"]) != draft.worker, pull["base"]["ref"] != draft.base_branch)

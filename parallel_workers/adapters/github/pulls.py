@@ -14,6 +14,7 @@ Json = dict[str, Any]
 def as_pull_request(pull: Json) -> PullRequest:
     """From an item of a list or the whole object: only fields that both have.
 
+    A marker counts only where the head is in the repository itself: anybody may copy one into a fork's pull request.
     Merged is what has `merged_at`: a `state` of closed may be either, and `merge_commit_sha` of an open one is a test.
     """
     state = _state(pull)
@@ -21,7 +22,7 @@ def as_pull_request(pull: Json) -> PullRequest:
     return PullRequest(
         number=pull["number"],
         url=pull["html_url"],
-        worker=find_marker(pull["body"]),
+        worker=find_marker(pull["body"]) if is_from_here(pull) else None,
         title=pull["title"],
         body=read_body(pull["body"]),
         state=state,
@@ -35,6 +36,12 @@ def as_pull_request(pull: Json) -> PullRequest:
         updated_at=pull["updated_at"],
         reason=_reason(pull, state, merge_sha),
     )
+
+
+def is_from_here(pull: Json) -> bool:
+    """Whether its head is a branch of the repository that it is to be merged into; a deleted fork answers null."""
+    head, base = pull["head"].get("repo"), pull["base"].get("repo")
+    return bool(head and base and head["id"] == base["id"])
 
 
 def label_names(pull: Json) -> tuple[str, ...]:

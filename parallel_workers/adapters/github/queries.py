@@ -36,7 +36,8 @@ _FULL_FIELDS = (
   statusCheckRollup { state contexts(first: 100) { pageInfo { hasNextPage } nodes {
     __typename
     ... on CheckRun { databaseId name status conclusion detailsUrl startedAt
-      isRequired(pullRequestNumber: NUMBER) checkSuite { app { slug } } }
+      isRequired(pullRequestNumber: NUMBER)
+      checkSuite { app { slug } workflowRun { event workflow { name } } } }
     ... on StatusContext { context state targetUrl isRequired(pullRequestNumber: NUMBER) }
   } } }
   reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
@@ -66,4 +67,19 @@ ENABLE_AUTO_MERGE = """
 mutation($input: EnablePullRequestAutoMergeInput!) {
   enablePullRequestAutoMerge(input: $input) { pullRequest { number } }
 }
+"""
+
+DISABLE_AUTO_MERGE = """
+mutation($input: DisablePullRequestAutoMergeInput!) {
+  disablePullRequestAutoMerge(input: $input) { pullRequest { number } }
+}
+"""
+
+LEAVE_QUEUE = """
+mutation($input: DequeuePullRequestInput!) { dequeuePullRequest(input: $input) { mergeQueueEntry { id } } }
+"""
+
+AUTO_MERGE_QUERY = """
+query($id: ID!) { rateLimit { cost } node(id: $id) { ... on PullRequest {
+  autoMergeRequest { enabledAt } isInMergeQueue } } }
 """

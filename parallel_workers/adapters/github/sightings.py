@@ -34,6 +34,11 @@ class Sighting:
     full_for: tuple[Any, ...] = ()
     is_full_early: bool = False
     """The full answer is of the second of the last change: another change in that second would not be told."""
+    unreadable: frozenset[str] = frozenset()
+    """What of it the credentials may not read, as `unreadable` names it."""
+    is_asked_alone: bool = False
+    """A query for it alone was too much for GitHub: it shall not spoil the answers about others."""
+    full_due_at: float = 0.0
     due_at: float = 0.0
     pause: float = 0.0
     mergeable_due_at: float = 0.0
@@ -97,6 +102,12 @@ class Sighting:
         self.full, self.full_for = node, _key(self.brief)
         self.is_full_early = now - datetime.fromisoformat(node["updatedAt"]).timestamp() < _SAME_SECOND
 
+    def put_off(self, now: float, pace: WatchPace) -> None:
+        """Even alone it was too much for GitHub: ask again after a growing pause, and alone."""
+        self.is_asked_alone = True
+        self.pause = min(max(pace.detail_seconds, self.pause * 2), pace.detail_max_seconds)
+        self.due_at = self.full_due_at = now + self.pause
+
     def note_mergeability_asked(self, now: float, pace: WatchPace) -> None:
         """It was read, which starts GitHub's job; look again after a growing pause."""
         self.mergeable_pause = min(max(pace.mergeable_seconds, self.mergeable_pause * 2), pace.mergeable_max_seconds)
@@ -114,7 +125,7 @@ class Sighting:
         told_in_full = self.full_for == _key(self.brief) or self.full.get("headRefOid") == self.brief["headRefOid"]
         only_full = ("reviews", "reviewThreads", "statusCheckRollup") if self.full and told_in_full else ()
         node = {**self.brief, **{key: self.full[key] for key in only_full}}
-        snapshot = as_snapshot(self.pull_request, node, facts)
+        snapshot = as_snapshot(self.pull_request, node, facts, self.unreadable)
         is_stale = self.needs_full(now) and self.full_for != _key(self.brief)
         if is_stale or self._may_get_checks(now, pace):
             return snapshot._replace(is_awaiting_checks=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from parallel_workers.adapters.github.api import RepositoryFacts
+from parallel_workers.adapters.github.unreadable import say_unreadable
 from parallel_workers.pull_request_snapshots import (
     Check,
     CheckState,
@@ -28,10 +29,13 @@ RUN_KEY = "check-run:"
 """Begins the key of a check run; a commit status has no log and no key."""
 
 
-def as_snapshot(pull_request: PullRequest, node: Json, facts: RepositoryFacts) -> PullRequestSnapshot:
+def as_snapshot(
+    pull_request: PullRequest, node: Json, facts: RepositoryFacts, unreadable: Collection[str] = ()
+) -> PullRequestSnapshot:
     """The pull request with what GraphQL said of it: a full answer, or a brief one where that says it all.
 
-    An answer about another head than the pull request's says nothing about its checks and mergeability.
+    An answer about another head than the pull request's says nothing about its checks and mergeability. Where something
+    is unreadable GitHub is not asked to merge by itself either: what it does not require it would not wait for.
     """
     is_current = node["headRefOid"] == pull_request.head_sha
     checks = read_checks(node) if is_current else ()
@@ -46,11 +50,11 @@ def as_snapshot(pull_request: PullRequest, node: Json, facts: RepositoryFacts) -
         is_behind=node["mergeStateStatus"] == "BEHIND",
         is_queued=bool(node.get("isInMergeQueue")),
         is_auto_merging=node.get("autoMergeRequest") is not None,
-        can_auto_merge=facts.can_auto_merge,
+        can_auto_merge=facts.can_auto_merge and not unreadable,
         allowed_methods=facts.allowed_methods,
         base_sha=_base_sha(node),
     )
-    return snapshot._replace(blocked_by=_blocked_by(node, snapshot))
+    return snapshot._replace(blocked_by=say_unreadable(unreadable) if unreadable else _blocked_by(node, snapshot))
 
 
 def bare_snapshot(pull_request: PullRequest, facts: RepositoryFacts) -> PullRequestSnapshot:
@@ -65,16 +69,19 @@ def bare_snapshot(pull_request: PullRequest, facts: RepositoryFacts) -> PullRequ
 
 
 def read_checks(node: Json) -> tuple[Check, ...]:
-    """Check runs and commit statuses of the head, the newest of each name, by name."""
+    """Check runs and commit statuses of the head, by name: of those that repeat each other the newest.
+
+    A job of another workflow, event or app is another check, though it has the same name.
+    """
     rollup = node.get("statusCheckRollup")
     if not rollup:
         return ()
     contexts = rollup.get("contexts") or _NO_CONTEXTS
-    newest: dict[str, tuple[int, Check]] = {}
+    newest: dict[tuple[str, ...], tuple[int, Check]] = {}
     readable = [context for context in contexts["nodes"] if context]
     for context in readable:
         age, check = _read_context(context)
-        key = f"{check.key[:1]}{check.name}"
+        key = _origin(context)
         if key not in newest or newest[key][0] <= age:
             newest[key] = age, check
     checks = [check for _, check in sorted(newest.values(), key=lambda one: one[1].name)]
@@ -85,6 +92,8 @@ def read_checks(node: Json) -> tuple[Check, ...]:
         elif len(readable) < len(contexts["nodes"]):
             # GitHub leaves check runs out for a token without the permission for them, and still tells the sum
             checks.append(Check("a check that the credentials may not read", CheckState.RED))
+        elif contexts is not _NO_CONTEXTS:
+            checks.append(Check("a check that GitHub counts and does not list", CheckState.RED))
     return tuple(checks)
 
 
@@ -146,6 +155,16 @@ def _read_context(context: Json) -> tuple[int, Check]:
     return number or 0, Check(context["name"], state, context["isRequired"], context["detailsUrl"] or "", key)
 
 
+def _origin(context: Json) -> tuple[str, ...]:
+    """What makes two entries the same check, done again: so does GitHub's own command line program tell them apart."""
+    if context["__typename"] == "StatusContext":
+        return "status", context["context"]
+    suite = context.get("checkSuite") or {}
+    run = suite.get("workflowRun") or {}
+    app, workflow = (suite.get("app") or {}).get("slug"), (run.get("workflow") or {}).get("name")
+    return "run", context["name"], app or "", workflow or "", run.get("event") or ""
+
+
 def _is_waiting(node: Json, checks: Iterable[Check]) -> bool:
     rollup = node.get("statusCheckRollup")
     if not rollup:
@@ -160,6 +179,8 @@ def _base_sha(node: Json) -> str:
 
 def _blocked_by(node: Json, snapshot: PullRequestSnapshot) -> str:
     """GitHub's refusal where nothing that it told us explains it."""
+    if node["mergeStateStatus"] == "UNSTABLE" and not snapshot.checks and not snapshot.is_awaiting_checks:
+        return "GitHub says that a check is not green, and shows none"
     if node["mergeStateStatus"] != "BLOCKED":
         return ""
     if snapshot.review in {ReviewState.REQUIRED, ReviewState.CHANGES_REQUESTED} or snapshot.is_draft:

@@ -42,10 +42,12 @@ class Watcher:
     def __init__(self, api: RepositoryApi, pace: WatchPace) -> None:
         self._api = api
         self._pace = pace
+        # one look at a time, and whoever comes meanwhile takes its answer; nobody else waits for GitHub's
+        self._looking = threading.RLock()
         self._lock = threading.RLock()
         self._memory = Memory(api.timing)
         self._pages = MovedPages(api)
-        self._details = Details(api, pace)
+        self._details = Details(api, pace, self._lock)
         self._requests = Allowance(LIST_BURST, LIST_PER_HOUR, self._now())
         self._unknown: set[int] = set()
         self._next_list_at = self._looked_at = float("-inf")
@@ -56,39 +58,45 @@ class Watcher:
     def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:
         """See ports.Forge. While GitHub is not asked, what was seen last; ForgeBusyError when that is nothing."""
         asked_at = self._now()
-        with self._lock:
+        with self._looking:
             # somebody else began a look at once after we had asked for one
             at_once = at_once and self._looked_at <= asked_at
             try:
                 self._refresh(frozenset(numbers), at_once=at_once)
             except ForgeBusyError:
-                if any(self._memory.find(number) is None for number in set(numbers) - self._unknown):
+                if self._unmet(numbers):
                     raise
             facts, now = self._api.facts, self._now()
-            known = self._memory.known(numbers)
-            return {one.pull_request.number: one.snapshot(facts, now, self._pace) for one in known}
+            with self._lock:
+                known = self._memory.known(numbers)
+                return {one.pull_request.number: one.snapshot(facts, now, self._pace) for one in known}
+
+    def trouble(self) -> str:
+        """Why the last look at checks and reviews came to less than was due; '' when nothing went wrong."""
+        return self._details.trouble
 
     def fetch(self, number: int) -> PullRequest:
         """One pull request, asked for now. Raises ForgeError when there is none."""
         pull = self._api.find(f"look at pull request #{number}", f"/pulls/{number}")
-        with self._lock:
-            self._requests.spend(1, self._now())
-            if pull is None:
+        self._spend(1)
+        if pull is None:
+            with self._lock:
                 listed = ", ".join(f"#{one.number}" for one in self._memory.pull_requests()[-10:]) or "none"
-                raise ForgeError(f"{self._api.place} has no pull request #{number}; seen there: {listed}")
-            return self.take_in(pull)
+            raise ForgeError(f"{self._api.place} has no pull request #{number}; seen there: {listed}")
+        return self.take_in(pull)
 
     def fetch_all(self, *, include_ended: bool) -> tuple[PullRequest, ...]:
         """One look at all, by number; everything is read once, and then what moved."""
-        with self._lock:
+        with self._looking:
             if include_ended and not self._has_all:
                 self._pages.forget()
                 self._read_moved(lambda _: False)
             elif not include_ended and not self._has_all_open:
                 self._read_open()
             self._read_moved(lambda _: True)
+        with self._lock:
             found = self._memory.pull_requests()
-            return tuple(one for one in found if include_ended or one.state is PullRequestState.OPEN)
+        return tuple(one for one in found if include_ended or one.state is PullRequestState.OPEN)
 
     def take_in(self, pull: Json) -> PullRequest:
         """Remember what an answer to something else said: it is newer than any list."""
@@ -126,7 +134,8 @@ class Watcher:
             if self._requests.left(now) > -OVERDRAFT:
                 self._look_at_list(numbers)
         self._find_missing(numbers)
-        known = self._memory.known(numbers)
+        with self._lock:
+            known = self._memory.known(numbers)
         self._details.refresh(known, at_once=at_once)
         self._start_mergeability(known)
         for pause in _AT_ONCE_PAUSES_SECONDS if at_once else ():
@@ -136,7 +145,7 @@ class Watcher:
             self._start_mergeability(known)
 
     def _look_at_list(self, numbers: frozenset[int]) -> None:
-        missing = {number for number in numbers - self._unknown if self._memory.find(number) is None}
+        missing = set(self._unmet(numbers))
 
         def is_enough(pulls: list[Json]) -> bool:
             return len(pulls) >= 100 * _FIRST_PAGES_MOST or missing <= {pull["number"] for pull in pulls}
@@ -151,29 +160,33 @@ class Watcher:
 
     def _read_moved(self, is_enough: Callable[[list[Json]], bool]) -> Moved:
         moved = self._pages.read(self._take_in_all, is_enough)
-        self._requests.spend(moved.requests, self._now())
+        self._spend(moved.requests)
         if moved.is_whole:
             self._has_all = self._has_all_open = True
         return moved
 
     def _read_open(self) -> None:
         for page in self._api.pages("list the open pull requests", "/pulls", {"state": "open"}):
-            self._requests.spend(1, self._now())
+            self._spend(1)
             self._take_in_all(tuple(page))
         self._has_all_open = True
 
     def _take_in_all(self, pulls: tuple[Json, ...]) -> None:
-        moved = [pull["number"] for pull in pulls if self._memory.take(pull)]
-        if moved:
-            self._moved_at = self._now()
-        self._unknown -= {pull["number"] for pull in pulls}
+        with self._lock:
+            if [pull["number"] for pull in pulls if self._memory.take(pull)]:
+                self._moved_at = self._now()
+            self._unknown -= {pull["number"] for pull in pulls}
+
+    def _unmet(self, numbers: Collection[int]) -> list[int]:
+        with self._lock:
+            return [number for number in sorted(set(numbers) - self._unknown) if self._memory.find(number) is None]
 
     def _find_missing(self, numbers: frozenset[int]) -> None:
         """Read those that no page had: not being in a list proves nothing."""
-        for number in sorted(numbers - self._unknown):
-            if self._memory.find(number) is None:
-                pull = self._api.find(f"look at pull request #{number}", f"/pulls/{number}")
-                self._requests.spend(1, self._now())
+        for number in self._unmet(numbers):
+            pull = self._api.find(f"look at pull request #{number}", f"/pulls/{number}")
+            self._spend(1)
+            with self._lock:
                 if pull is None:
                     logger.warning("{} has no pull request #{}", self._api.place, number)
                     self._unknown.add(number)
@@ -189,10 +202,15 @@ class Watcher:
                 return
             number = one.pull_request.number
             pull = self._api.find(f"look whether pull request #{number} can be merged", f"/pulls/{number}")
-            self._requests.spend(1, now)
-            if pull is not None:
-                self._memory.take(pull)
-            one.note_mergeability_asked(now, self._pace)
+            self._spend(1)
+            with self._lock:
+                if pull is not None:
+                    self._memory.take(pull)
+                one.note_mergeability_asked(now, self._pace)
+
+    def _spend(self, requests: int) -> None:
+        with self._lock:
+            self._requests.spend(requests, self._now())
 
     def _now(self) -> float:
         return self._api.timing.now()

@@ -96,6 +96,11 @@ class LocalForge:
         wanted = (n for n in look.records if include_ended or look.records[n].state is PullRequestState.OPEN)
         return tuple(self._answer(look, number) for number in wanted)
 
+    def find_pull_requests(self, worker: str, head_branch: str) -> tuple[PullRequest, ...]:
+        """See ports.Forge. One process when nothing moved since the last look."""
+        found = self.fetch_pull_requests(include_ended=True)
+        return tuple(one for one in found if one.worker == worker and one.head_branch == head_branch)
+
     def look(self, numbers: Collection[int], *, at_once: bool = False) -> Mapping[int, PullRequestSnapshot]:  # noqa: ARG002 - it always does
         """See ports.Forge. One process when nothing moved since the last look."""
         look = self._until_settled(lambda: self._look_at(frozenset(numbers), unknown_too=True))
@@ -109,6 +114,10 @@ class LocalForge:
     def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:  # noqa: ARG002 - the port's
         """See ports.Forge: nothing runs here that could merge later."""
         return "the local forge does not merge by itself"
+
+    def disable_auto_merge(self, number: int) -> str:  # noqa: ARG002 - the port's
+        """See ports.Forge: it is never on."""
+        return ""
 
     def fetch_check_log(self, check: Check, max_chars: int) -> str:  # noqa: ARG002 - the port's
         """See ports.Forge: there are no checks here."""

@@ -1,0 +1,43 @@
+"""What the credentials may not read of a pull request, from the errors beside GitHub's partial answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from parallel_workers.adapters.github.api import GraphProblem
+
+Json = dict[str, Any]
+
+CHECKS, REVIEWS = "checks", "reviews"
+_FORBIDDEN = {"FORBIDDEN", "INSUFFICIENT_SCOPES"}
+_REVIEW_FIELDS = {"reviews", "reviewThreads", "reviewDecision"}
+
+
+def unreadable_parts(problems: Iterable[GraphProblem], place: tuple[str | int, ...], node: Json) -> frozenset[str]:
+    """`CHECKS` and `REVIEWS`, where GitHub answered null for want of a permission, of the node at `place`.
+
+    A sum of checks that is told says enough, even where single checks are left out of it.
+    """
+    asked = {
+        problem.path[len(place)]
+        for problem in problems
+        if problem.kind in _FORBIDDEN and problem.path[: len(place)] == place and len(problem.path) > len(place)
+    }
+    parts = {REVIEWS} if asked & _REVIEW_FIELDS else set()
+    if "statusCheckRollup" in asked and not node.get("statusCheckRollup"):
+        parts.add(CHECKS)
+    return frozenset(parts)
+
+
+def filled_in(node: Json) -> Json:
+    """The node with empty lists where GitHub answered null for them."""
+    reviews = node.get("reviews") or {"totalCount": 0, "nodes": []}
+    threads = [thread for thread in (node.get("reviewThreads") or {}).get("nodes") or () if thread]
+    return {**node, "reviews": reviews, "reviewThreads": {"nodes": threads}}
+
+
+def say_unreadable(parts: Iterable[str]) -> str:
+    """Why nothing is merged on what is known, and what to do about it."""
+    what = " and ".join(sorted(parts))
+    return f"the credentials may not read {what}: give the token or App read access to {what}"
