@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prefect import get_run_logger
+from prefect.context import FlowRunContext
 
 from flows.forge_credentials import load_credentials
 from flows.local_engine import current_engine
@@ -54,7 +55,8 @@ async def prepare_orders(batch: BatchSpec, given: BatchParameters) -> tuple[Batc
     orders = await asyncio.to_thread(fill_instructions, orders, partial(git.read_base_file, base_sha))
     choice = (await asyncio.to_thread(open_workplace, batch.repository, orders[0].forge)).choice
     current_engine().observer.told(choice.reason)
-    get_run_logger().info(choice.reason)
+    if FlowRunContext.get() is not None:  # `spawn` hands one task over without a run of its own
+        get_run_logger().info(choice.reason)
     orders = tuple(order.model_copy(update={"forge": choice.kind}) for order in orders)
     if deployed_run() is not None:
         orders = tuple(order.model_copy(update={"repository": batch.repository}) for order in orders)

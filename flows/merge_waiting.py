@@ -181,7 +181,7 @@ class _MergeWait:
         await self._remember(self._memory.heeding(self._seen.labels))
         for _ in range(_DECISIONS_PER_LOOK):
             front = await self._front(snapshot) or seen_front
-            decision = decide_merge(snapshot, rules_of(self._order), self._memory.memory, front)
+            decision = decide_merge(snapshot, rules_of(self._order), self._memory.memory, front, datetime.now(UTC))
             answer = await self._carry_out(decision, snapshot)
             if isinstance(answer, Wakened):
                 return answer

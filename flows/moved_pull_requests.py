@@ -49,7 +49,7 @@ async def _has_moved(run: FlowRun, order: TaskOrder, sight: Sight) -> bool:
         return False
     before = read_remembered(run.labels)
     remembered = before.heeding(snapshot.pull_request.labels)
-    decision = decide_merge(snapshot, rules_of(order), remembered.memory, sight.front)
+    decision = decide_merge(snapshot, rules_of(order), remembered.memory, sight.front, datetime.now(UTC))
     if before.pending:
         return True
     now = datetime.now(UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from loguru import logger
@@ -49,8 +50,9 @@ def sight_of(number: int, seen: Mapping[int, PullRequestSnapshot], turns: Mappin
         return Sight(None, None)
     base = snapshot.pull_request.base_branch
     ours = {each: turn for each, turn in turns.items() if each in seen and turn.policy is MergePolicy.AUTO}
-    taken = decide_front(seen[each] for each, turn in ours.items() if turn.is_taken)
-    return Sight(snapshot, taken.get(base) or decide_front(seen[each] for each in ours).get(base))
+    now = datetime.now(UTC)
+    taken = decide_front((seen[each] for each, turn in ours.items() if turn.is_taken), now)
+    return Sight(snapshot, taken.get(base) or decide_front((seen[each] for each in ours), now).get(base))
 
 
 class PullRequestWatch:
