@@ -11,6 +11,8 @@ from parallel_workers.adapters.github.bodies import BODY_MAX_CHARS
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_marker import find_marker
 from tests.fake_github.faults import FaultKind
+from tests.fake_github.rest_pulls import open_pull
+from tests.fake_github.values import Pull
 
 if TYPE_CHECKING:
     from tests.github.conftest import GitHubWorld
@@ -148,3 +150,40 @@ def test_nothing_to_merge_and_no_access_say_so(github: GitHubWorld) -> None:
     github.token = github.repository.give("reader", "read")
     with pytest.raises(ForgeError, match=r"permission|forbids"):
         github.forge().ensure_pull_request(draft)
+
+
+def _by_hand(github: GitHubWorld, head: str, base: str, title: str) -> Pull:
+    """A person opens a pull request."""
+    state = github.repository.state
+    with github.server.world.lock:
+        github.server.refresh(state)
+        return open_pull(state, state.owner, head, {"title": title, "body": "By hand.", "base": base})
+
+
+def test_a_persons_pull_request_keeps_its_words_and_its_base(github: GitHubWorld) -> None:
+    draft = github.draft("one")
+    github.git(github.clone, "push", "--quiet", str(github.repository.state.git.path), "main:release")
+    others = _by_hand(github, draft.head_branch, "release", "Backport")
+    forge = github.forge()
+    made = forge.ensure_pull_request(draft)
+    assert made.number != others.number
+    assert (others.base_branch, others.title, others.body) == ("release", "Backport", "By hand.")
+
+
+def test_one_into_the_same_base_is_joined_and_not_rewritten(github: GitHubWorld) -> None:
+    draft = github.draft("one")
+    theirs = _by_hand(github, draft.head_branch, "main", "Mine")
+    for _ in range(2):
+        made = github.forge().ensure_pull_request(draft)
+        assert (made.number, made.worker, made.title, made.body) == (theirs.number, draft.worker, "Mine", "By hand.")
+
+
+def test_what_a_person_changes_in_ours_stays_and_the_rest_goes_on(github: GitHubWorld) -> None:
+    draft = github.draft("one")
+    pull = github.repository.pull(github.forge().ensure_pull_request(draft).number)
+    pull.title = "A better title"
+    made = github.forge().ensure_pull_request(draft._replace(title="Do more", body="Second report."))
+    assert (made.title, made.body) == ("A better title", "Second report.")
+    pull.body = (pull.body or "").replace("Second", "My")
+    made = github.forge().ensure_pull_request(draft._replace(body="Third report."))
+    assert (made.title, made.body) == ("A better title", "My report.")

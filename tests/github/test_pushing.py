@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parallel_workers.adapters.git import command
-from parallel_workers.adapters.git.askpass import answering
+from parallel_workers.adapters.git.askpass import answering, login_url
 from parallel_workers.adapters.git.clones import ensure_clone
 from parallel_workers.adapters.git.repository import open_repository
 from parallel_workers.adapters.github.forge import HostCredential
@@ -49,6 +49,32 @@ def test_fetch_and_push_of_a_private_repository(github: GitHubWorld, git: Git, m
     assert not any(github.token in text for text in seen)
     kept = [path for path in github.clone.rglob("*") if path.is_file() and github.token.encode() in path.read_bytes()]
     assert kept == []
+
+
+def test_a_user_name_in_the_remotes_url_is_not_in_the_way(github: GitHubWorld, git: Git) -> None:
+    url = github.repository.clone_url.replace("://", "://octocat@")
+    git(github.clone, "remote", "set-url", "origin", url)
+    head = _branch(github, git, "feature/one")
+    plain = open_repository(github.clone)
+    repository = plain.with_credential(github.forge().git_credential)
+    assert repository.push_branch("feature/one") == head
+    assert repository.fetch_base("main") == git(github.clone, "rev-parse", "main")
+    assert (repository.remote_url, repository.identity) == (url, plain.identity)
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://octocat@GitHub.com/o/r.git", "https://github.com/o/r.git"),
+        ("HTTPS://github.com:443/o/r.git", "https://github.com/o/r.git"),
+        ("https://github.com:8443/o/r.git", "https://github.com:8443/o/r.git"),
+        ("https://me@elsewhere.invalid/o/r.git", "https://me@elsewhere.invalid/o/r.git"),
+        ("git@github.com:o/r.git", "git@github.com:o/r.git"),
+        ("/srv/r.git", "/srv/r.git"),
+    ],
+)
+def test_only_urls_of_the_credentials_server_are_written_anew(url: str, asked: str) -> None:
+    assert login_url(url, "https://github.com") == asked
 
 
 def test_the_users_own_helper_is_neither_asked_nor_told(github: GitHubWorld, git: Git, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from parallel_workers.adapters.git.hardened import ConfigPairs
 
@@ -21,6 +21,7 @@ USER = "x-access-token"
 """What GitHub takes as user beside any kind of token."""
 
 _PROGRAM = Path(__file__).with_name("askpass.sh")
+_USUAL_PORTS = {"https": 443, "http": 80}
 _PIPE_HOLDS = 4096
 _COPIES_MOST = 8
 """git asks once for each connection that it opens, and each question takes one copy out of the pipe."""
@@ -89,7 +90,25 @@ def _executable() -> Iterator[Path]:
         yield copy
 
 
+def login_url(url: str, server_url: str) -> str:
+    """The URL as git has to be given it to ask for the credential as we expect: what is not on its server stays.
+
+    git puts a user, capitals and the usual port of a URL into its question, and then none of ours is the answer.
+    """
+    try:
+        parts = urlsplit(url)
+        server = _server(url)
+    except ValueError:
+        return url
+    if server != _server(server_url):
+        return url
+    return urlunsplit((*server.split("://"), parts.path, parts.query, ""))
+
+
 def _server(url: str) -> str:
-    """`https://host[:port]` as git writes it in its question."""
+    """`https://host[:port]`, in lower case and without the usual port: so git writes it in its question."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, _USUAL_PORTS.get(scheme)} else f":{parts.port}"
+    return f"{scheme}://{host}{port}"

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
-from parallel_workers.adapters.git.askpass import GitCredential, answering
+from parallel_workers.adapters.git.askpass import GitCredential, answering, login_url
 from parallel_workers.adapters.git.command import GitOptions, ask_git
 from parallel_workers.errors import GitCommandError, UsageError
 from parallel_workers.identity import slugify
@@ -73,6 +73,8 @@ def _refuse_credentials(url: str) -> None:
 
 def _clone(url: str, draft: Path, credential: GitCredential | None) -> None:
     # the remote's name is ours to choose: the user's clone.defaultRemoteName may be another
+    if credential is not None:
+        url = login_url(url, credential.server_url)
     arguments = ("clone", "--quiet", "--origin", "origin", "--", url, str(draft))
     with answering(credential) as answer:
         options = GitOptions(answer.environment, answer.config, inherited_fds=answer.inherited_fds)

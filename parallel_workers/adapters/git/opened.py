@@ -21,10 +21,14 @@ PUSHED_REF_PREFIX = f"{REF_PREFIX}pushed/"
 
 
 class Remote(NamedTuple):
-    """The remote's name, and its URL as the config had it when the repository was opened."""
+    """The remote's name, and its URL as the config had it when the repository was opened.
+
+    With a credential `url` may be another spelling, for git alone; then `configured_url` is what the config had.
+    """
 
     name: str
     url: str
+    configured_url: str = ""
 
 
 class WorktreeLocation(NamedTuple):

@@ -17,11 +17,11 @@ from parallel_workers.adapters.git import (
     reworking,
     worktrees,
 )
-from parallel_workers.adapters.git.askpass import GitCredential
+from parallel_workers.adapters.git.askpass import GitCredential, login_url
 from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.effective_urls import effective_url
 from parallel_workers.adapters.git.layout import linked_worktrees
-from parallel_workers.adapters.git.opened import OpenedRepository
+from parallel_workers.adapters.git.opened import OpenedRepository, Remote
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
 from parallel_workers.errors import BaseBranchError
@@ -71,7 +71,8 @@ class GitPythonRepository:
     @property
     def remote_url(self) -> str | None:
         """The URL of the remote as it was when the repository was opened; may hold credentials."""
-        return None if self._opened.remote is None else self._opened.remote.url
+        remote = self._opened.remote
+        return None if remote is None else remote.configured_url or remote.url
 
     @property
     def effective_remote_url(self) -> str | None:
@@ -84,7 +85,13 @@ class GitPythonRepository:
 
         To be called before any other use, as in `open_repository(path).with_credential(forge.git_credential)`.
         """
-        return GitPythonRepository(replace(self._opened, credential=credential), self._lock)
+        remote = self._opened.remote
+        if credential is not None and remote is not None:
+            url = effective_url(self._opened, remote.url)
+            asked = login_url(url, credential.server_url)
+            if asked != url:
+                remote = Remote(remote.name, asked, self.remote_url or "")
+        return GitPythonRepository(replace(self._opened, credential=credential, remote=remote), self._lock)
 
     @property
     def remote_name(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from parallel_workers.pull_request_marker import find_marker, marker
@@ -13,6 +14,8 @@ _CUT = "\n\n… (cut: GitHub takes no longer texts)"
 _CLOSED = re.compile(
     r"\r?\n<!-- parallel-workers closed -->\r?\n> Closed by parallel-workers: (?P<reason>.*)\Z", re.DOTALL
 )
+_SEAL = re.compile(r"\r?\n<!-- parallel-workers title=(?P<title>[0-9a-f]{12}) text=(?P<text>[0-9a-f]{12}) -->")
+_NOT_OURS = "0" * 12
 _RESERVED_CHARS = 1_000
 """Kept free for the reason of a later closing."""
 
@@ -23,14 +26,43 @@ def written_title(title: str) -> str:
     return line if len(line) <= TITLE_MAX_CHARS else f"{line[: TITLE_MAX_CHARS - 1]}…"
 
 
-def written_body(body: str, worker: str) -> str:
-    """The body with the worker's marker, once, and not longer than GitHub takes."""
+def written_body(title: str, body: str, worker: str) -> str:
+    """The body with the worker's marker, once, and not longer than GitHub takes.
+
+    Below it stands what title and text were, so that what a person changes is seen and left alone.
+    """
     suffix = "" if not worker or find_marker(body) == worker else f"\n{marker(worker)}"
     most = BODY_MAX_CHARS - _RESERVED_CHARS - len(suffix)
     if len(body) > most:
         suffix = suffix or (f"\n{marker(worker)}" if worker else "")
         body = body[: BODY_MAX_CHARS - _RESERVED_CHARS - len(suffix) - len(_CUT)] + _CUT
-    return f"{body}{suffix}"
+    text = f"{body}{suffix}"
+    return f"{text}{_seal(_digest(written_title(title)), _digest(text))}" if worker else text
+
+
+def adopted_body(written: str | None, worker: str) -> str:
+    """A person's text with the worker's marker below; title and text stay that person's."""
+    return f"{written or ''}\n{marker(worker)}{_seal(_NOT_OURS, _NOT_OURS)}" if worker else written or ""
+
+
+def is_title_ours(title: str, written: str | None) -> bool:
+    """Whether nobody changed the title since we wrote it, as far as can be told."""
+    seal = _SEAL.search(written or "")
+    return seal is None or seal["title"] == _digest(title)
+
+
+def is_text_ours(written: str | None) -> bool:
+    """Whether nobody changed the text since we wrote it, as far as can be told."""
+    seal = _SEAL.search(written or "")
+    return seal is None or seal["text"] == _digest(_SEAL.sub("", written or ""))
+
+
+def _seal(title: str, text: str) -> str:
+    return f"\n<!-- parallel-workers title={title} text={text} -->"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.replace("\r\n", "\n").strip().encode()).hexdigest()[: len(_NOT_OURS)]
 
 
 def closed_body(written: str, reason: str) -> str:
@@ -42,7 +74,7 @@ def closed_body(written: str, reason: str) -> str:
 
 def read_body(written: str | None) -> str:
     """What the worker wrote: without what was added here."""
-    text = _CLOSED.sub("", written or "")
+    text = _SEAL.sub("", _CLOSED.sub("", written or ""))
     worker = find_marker(text)
     return text.removesuffix(f"\n{marker(worker)}") if worker else text
 

@@ -11,7 +11,14 @@ from loguru import logger
 
 from parallel_workers.adapters.github.answers import Answer, RefusedError
 from parallel_workers.adapters.github.api import Json, RepositoryApi
-from parallel_workers.adapters.github.bodies import written_body, written_title
+from parallel_workers.adapters.github.bodies import (
+    adopted_body,
+    is_text_ours,
+    is_title_ours,
+    read_body,
+    written_body,
+    written_title,
+)
 from parallel_workers.adapters.github.dressing import Dresser
 from parallel_workers.adapters.github.pulls import is_from_here
 from parallel_workers.adapters.github.retries import write_once
@@ -64,9 +71,17 @@ class Opener:
         ]
 
     def _find(self, draft: PullRequestDraft) -> Json | None:
-        """An open one of the branch, ours first; else the one merged at this head. A closed one does not count."""
+        """An open one of the branch: ours, else another into the same base; else the one merged at this head.
+
+        What a person opened into another base is not taken over, and a closed one does not count.
+        """
         listed = self.list_of_branch(draft.head_branch)
-        still_open = [pull for pull in listed if pull["state"] == "open"]
+        still_open = [
+            pull
+            for pull in listed
+            if pull["state"] == "open"
+            and (find_marker(pull["body"]) == draft.worker or pull["base"]["ref"] == draft.base_branch)
+        ]
         still_open.sort(
             key=lambda pull: (find_marker(pull["body"]) != draft.worker, pull["base"]["ref"] != draft.base_branch)
         )
@@ -103,7 +118,7 @@ class Opener:
         what = f"open a pull request for {draft.head_branch}"
         body: dict[str, Any] = {
             "title": written_title(draft.title),
-            "body": written_body(draft.body, draft.worker),
+            "body": written_body(draft.title, draft.body, draft.worker),
             "head": draft.head_branch,
             "base": draft.base_branch,
             "draft": draft.is_draft,
@@ -138,10 +153,7 @@ class Opener:
         return RefusedError(what, answer)
 
     def _update(self, pull: Json, draft: PullRequestDraft) -> Json:
-        wanted = {"title": written_title(draft.title), "body": written_body(draft.body, draft.worker)}
-        changes = {key: value for key, value in wanted.items() if (pull[key] or "").replace("\r\n", "\n") != value}
-        if pull["base"]["ref"] != draft.base_branch:
-            changes["base"] = draft.base_branch
+        changes = _changes(pull, draft)
         if not changes:
             return pull
         what = f"bring pull request #{pull['number']} up to date"
@@ -159,6 +171,23 @@ class Opener:
             self._api.timing.sleep(pause)
             pull = self._api.get(f"look at pull request #{pull['number']}", f"/pulls/{pull['number']}")
         return pull
+
+
+def _changes(pull: Json, draft: PullRequestDraft) -> Json:
+    """What brings it up to date: title and text while they are as we wrote them, and of ours the base too."""
+    body = pull["body"] or ""
+    changes: Json = {}
+    owner = find_marker(body)
+    if draft.worker and owner != draft.worker and (owner is None or not is_text_ours(body)):
+        return {"body": adopted_body(read_body(body), draft.worker)}
+    title, text = written_title(draft.title), written_body(draft.title, draft.body, draft.worker)
+    if pull["title"] != title and is_title_ours(pull["title"], body):
+        changes["title"] = title
+    if body.replace("\r\n", "\n") != text and is_text_ours(body):
+        changes["body"] = text
+    if pull["base"]["ref"] != draft.base_branch:
+        changes["base"] = draft.base_branch
+    return changes
 
 
 def _is_invalid(answer: Answer, field: str) -> bool:
