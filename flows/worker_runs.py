@@ -148,7 +148,11 @@ async def _already_done(order: TaskOrder, run: FlowRun) -> TaskOutcome:
         flow_run_id=record.flow_run_id,
         already_done=True,
     )
-    if merged and not await asyncio.to_thread(_is_in_base, order, record):
+    try:
+        is_there = not merged or await asyncio.to_thread(_is_in_base, order, record)
+    except ForgeError as error:  # that says nothing of the merge
+        return outcome._replace(result="failed", reason=f"merged before, but {error}; run it again", already_done=False)
+    if not is_there:
         gone = f"was merged before as #{record.pr_number}, but that is not in {order.base_branch} now"
         return outcome._replace(result="failed", reason=f"{gone}; {_to_begin_anew(order)}", already_done=False)
     if run.parameters.get("order", {}).get("task") != order.task.model_dump(mode="json"):
@@ -161,7 +165,9 @@ def _is_in_base(order: TaskOrder, record: WorkerRecord) -> bool:
     forge = workplace_of(order).forge
     try:
         return record.pr_number is not None and forge.is_content_in_base(forge.fetch_pull_request(record.pr_number))
-    except ForgeError:
+    except ForgeError as error:
+        if error.transient:
+            raise
         return False
 
 
