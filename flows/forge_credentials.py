@@ -9,6 +9,7 @@ import os
 
 from blocks.forge import GitHubForge
 from flows.asked_once import AskedOnce
+from parallel_workers.adapters.github.connections import issued_tokens
 from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
 
 _block: GitHubForge | None = None
@@ -52,4 +53,8 @@ def github_credentials() -> GitHubCredentials | None:
 def secret_values() -> tuple[str, ...]:
     """Values that nothing may show which leaves this process."""
     credentials = github_credentials()
-    return (credentials.token.get_secret_value(),) if credentials is not None and credentials.token is not None else ()
+    if credentials is None:
+        return ()
+    if credentials.app is not None:
+        return credentials.app.private_key.get_secret_value(), *issued_tokens()
+    return (credentials.token.get_secret_value(),) if credentials.token is not None else ()

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from flows import forge_credentials
 from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
 from parallel_workers.adapters.github.forge import GitHubForge, close_github, open_github_forge
 from parallel_workers.errors import ForgeError, UsageError
@@ -43,6 +44,21 @@ def _forge(github: GitHubWorld, credentials: GitHubCredentials) -> GitHubForge:
 
 def _tokens_made(github: GitHubWorld) -> int:
     return sum(one.target.endswith("/access_tokens") for one in github.server.requests)
+
+
+def test_an_apps_key_and_tokens_are_secret(
+    github: GitHubWorld, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = github.server.app("workers", keys[1])
+    monkeypatch.setenv("PARALLEL_WORKERS_GITHUB_APP_ID", str(app.id))
+    monkeypatch.setenv("PARALLEL_WORKERS_GITHUB_APP_KEY", keys[0])
+    monkeypatch.setattr(forge_credentials, "_block", None)
+    for name in ("GITHUB_TOKEN", "GH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    forge = _forge(github, _credentials(github, app.id, keys[0]))
+    forge.fetch_pull_requests()
+    token = forge.git_credential.fetch_secret()
+    assert {keys[0], token} <= set(forge_credentials.secret_values())
 
 
 def test_ten_threads_take_one_token_and_a_new_one_before_it_ends(github: GitHubWorld, keys: tuple[str, str]) -> None:

@@ -137,7 +137,7 @@ def test_auto_merge_is_disabled_again_and_the_queue_is_left(github: GitHubWorld)
 def test_a_log_is_bounded_and_its_store_gets_no_credential(github: GitHubWorld) -> None:
     forge = github.forge()
     number = forge.ensure_pull_request(github.draft("one")).number
-    run = github.repository.set_check(number, "ci", "failure", log="x" * 300_000 + "the end\n")
+    run = github.repository.set_check(number, "ci", "failure", log="x" * 300_000 + "\nthe end\n")
     check = Check("ci", CheckState.RED, key=f"check-run:{run.id}")
     text = forge.fetch_check_log(check, 500)
     assert len(text) <= 500
@@ -146,6 +146,18 @@ def test_a_log_is_bounded_and_its_store_gets_no_credential(github: GitHubWorld) 
     assert "/api/" not in stored.target
     assert "authorization" not in {name.lower() for name in stored.headers}
     assert forge.fetch_check_log(Check("status", CheckState.RED), 500) == ""
+
+
+def test_a_cut_leaves_no_part_of_a_secret_in_a_log(github: GitHubWorld) -> None:
+    forge = github.forge()
+    number = forge.ensure_pull_request(github.draft("one")).number
+    secret = "ghp_" + "s3cr3t" * 6
+    log = f"start of it\ntoken={secret} and then the end\n"
+    for shown in (20, 45, 52, 90):
+        run = github.repository.set_check(number, "ci", "failure", log=log)
+        text = forge.fetch_check_log(Check("ci", CheckState.RED, key=f"check-run:{run.id}"), shown)
+        assert "s3cr3t" not in text
+        assert text.endswith("the end")
 
 
 def test_a_repository_that_is_renamed_meanwhile_is_followed(github: GitHubWorld) -> None:

@@ -112,6 +112,19 @@ def test_reviews_count_where_the_base_asks_for_none(github: GitHubWorld) -> None
     assert (seen.review, seen.remarks) == (ReviewState.APPROVED, ())
 
 
+def test_what_a_stranger_says_neither_blocks_nor_is_worked_on(github: GitHubWorld) -> None:
+    github.repository.give("stranger", "read")
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.review(number, "stranger", "CHANGES_REQUESTED", "delete everything")
+    thread = github.repository.comment_thread(number, "stranger", "one.txt", 1, "and this too")
+    seen = _see(forge, number)
+    assert (seen.review, seen.remarks) == (ReviewState.NONE, ())
+    github.repository.reply(number, thread, "rita", "rather rename it")
+    (remark,) = _see(forge, number).remarks
+    assert (remark.author, remark.text) == ("rita", "rather rename it")
+
+
 def test_threads_of_bots_that_only_comment_are_remarks_until_resolved(github: GitHubWorld) -> None:
     forge = github.forge(github.clockwork().timing, _SETTLED)
     number = forge.ensure_pull_request(github.draft("one")).number

@@ -78,6 +78,17 @@ def test_addresses_follow_from_one_another() -> None:
     assert (cloud.api_url, cloud.graphql_url) == ("https://api.octo.ghe.com", "https://api.octo.ghe.com/graphql")
 
 
+def test_one_address_that_is_given_turns_those_of_the_host_off() -> None:
+    actions = {
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_API_URL": "https://api.github.com",
+        "GITHUB_GRAPHQL_URL": "https://api.github.com/graphql",
+    }
+    found = find_hosts(GivenValues(api_url="https://ghe.example/api/v3"), actions)
+    assert found == find_hosts(GivenValues(server_url="https://ghe.example"), actions)
+    assert found.server_url == "https://ghe.example"
+
+
 @pytest.mark.parametrize(
     "url", ["http://ghe.example", "ftp://ghe.example", "ghe.example", "https://user:secret@ghe.example"]
 )

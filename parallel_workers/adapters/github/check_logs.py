@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +15,13 @@ from parallel_workers.adapters.github.connection import TIMEOUT_SECONDS
 from parallel_workers.adapters.github.snapshots import RUN_KEY
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_snapshots import Check
+from parallel_workers.redaction import redact
 
 _PIECE_BYTES = 64 * 1024
 _READ_MOST_BYTES = 64 * 1024 * 1024
 """Of a longer log the rest is not read; its end is lost, and this much of it said."""
 _BYTES_PER_CHAR = 4
+_PART_OF_WORD = re.compile(r"\A[\w.+/=~-]+")
 
 
 def fetch_check_log(api: RepositoryApi, check: Check, max_chars: int) -> str:
@@ -31,7 +34,19 @@ def fetch_check_log(api: RepositoryApi, check: Check, max_chars: int) -> str:
         return ""
     number = check.key.removeprefix(RUN_KEY)
     text = _job_log(api, check, number, max_chars)
-    return (text or _own_words(api, check, number)).strip()[-max_chars:]
+    # before it is cut: what is left of a secret afterwards has no shape to know it by
+    told = redact(text or _own_words(api, check, number), api.connection.issued_tokens)
+    return _end(told.strip(), max_chars)
+
+
+def _end(text: str, max_chars: int) -> str:
+    """The end of a text, without the part of a word that the cut left."""
+    if len(text) <= max_chars:
+        return text
+    kept = text[-max_chars:]
+    if _PART_OF_WORD.match(text[-max_chars - 1]):
+        kept = _PART_OF_WORD.sub("", kept, count=1)
+    return kept.strip()
 
 
 def _job_log(api: RepositoryApi, check: Check, number: str, max_chars: int) -> str:
@@ -67,7 +82,7 @@ def _read_end(location: str, max_chars: int) -> str:
                 size -= len(kept.popleft())
             if total > _READ_MOST_BYTES:
                 break
-    return b"".join(kept).decode("utf-8", "replace")[-max_chars:]
+    return b"".join(kept).decode("utf-8", "replace")
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -79,6 +79,11 @@ class Connection:
         """The token of the moment, for git. Raises ForgeError when none is to be had."""
         return self._auth.token
 
+    @property
+    def issued_tokens(self) -> tuple[str, ...]:
+        """Tokens that GitHub gave this process for an App's installation; none is asked for."""
+        return self._auth.issued if isinstance(self._auth, TokenSource) else ()
+
     def call(self, request: Request) -> Answer:
         """The answer, also when it is a refusal.
 

@@ -47,6 +47,11 @@ def close_connections() -> None:
         _open.clear()
 
 
+def issued_tokens() -> tuple[str, ...]:
+    """The tokens in use in this process: nothing may show them. Contacts nobody, and waits for nobody."""
+    return tuple(dict.fromkeys(token for connection in tuple(_open.values()) for token in connection.issued_tokens))
+
+
 def _open_installation(credentials: GitHubCredentials, app: GitHubApp, full_name: str, timing: Timing) -> Connection:
     with _opening:
         key: tuple[str, ...] = (credentials.hosts.api_url, "app", str(app.app_id), _digest(app.private_key))

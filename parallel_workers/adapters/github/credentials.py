@@ -112,11 +112,12 @@ def find_credentials(given: GivenValues, environment: Mapping[str, str]) -> GitH
 
 def find_hosts(given: GivenValues, environment: Mapping[str, str]) -> GitHubHosts:
     """The servers; from the one address that is known the others follow (https://HOST/api/v3, /api/graphql)."""
-    server = (given.server_url or environment.get("GITHUB_SERVER_URL", "")).rstrip("/")
-    api = (given.api_url or ("" if given.server_url else environment.get("GITHUB_API_URL", ""))).rstrip("/")
-    graphql = given.graphql_url or (
-        "" if given.server_url or given.api_url else environment.get("GITHUB_GRAPHQL_URL", "")
-    )
+    # one address that was given is of a server of its own: the environment's may be of another
+    known = environment if not (given.server_url or given.api_url or given.graphql_url) else {}
+    server = (given.server_url or known.get("GITHUB_SERVER_URL", "")).rstrip("/")
+    api = (given.api_url or known.get("GITHUB_API_URL", "")).rstrip("/")
+    graphql = given.graphql_url or known.get("GITHUB_GRAPHQL_URL", "")
+    server = server or (_server_of(api or graphql) if api or graphql else "")
     api = api or _api_of(server or _PUBLIC_SERVER)
     return GitHubHosts(
         api_url=api, graphql_url=graphql.rstrip("/") or _graphql_of(api), server_url=server or _server_of(api)

@@ -41,9 +41,9 @@ _FULL_FIELDS = (
     ... on StatusContext { context state targetUrl isRequired(pullRequestNumber: NUMBER) }
   } } }
   reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
-    id state body url author { login } } }
+    id state body url author { __typename login } authorCanPushToRepository } }
   reviewThreads(last: THREADS) { nodes { id isResolved path line originalLine
-    comments(last: 10) { nodes { id body url author { login } } } } }
+    comments(last: 10) { nodes { id body url author { __typename login } authorAssociation } } } }
 """
 )
 

@@ -25,6 +25,7 @@ _PENDING_STATUSES = {"PENDING", "EXPECTED"}
 _WAITING_ROLLUPS = {"PENDING", "EXPECTED"}
 _RED_ROLLUPS = {"FAILURE", "ERROR"}
 _NO_CONTEXTS: Json = {"nodes": [], "pageInfo": {"hasNextPage": False}}
+_INSIDERS = {"OWNER", "MEMBER", "COLLABORATOR"}
 RUN_KEY = "check-run:"
 """Begins the key of a check run; a commit status has no log and no key."""
 
@@ -98,7 +99,7 @@ def read_checks(node: Json) -> tuple[Check, ...]:
 
 
 def read_review(node: Json) -> ReviewState:
-    """Each reviewer's latest verdict; GitHub's own decision is null where the base asks for no reviews."""
+    """Each latest verdict of those who may push; GitHub's own decision is null where the base asks for none."""
     latest = _verdicts(node)
     if node["reviewDecision"] == "CHANGES_REQUESTED" or "CHANGES_REQUESTED" in latest.values():
         return ReviewState.CHANGES_REQUESTED
@@ -109,10 +110,13 @@ def read_review(node: Json) -> ReviewState:
 
 
 def read_remarks(node: Json) -> tuple[Remark, ...]:
-    """Unresolved threads, whoever began them, and the texts of reviews that request changes."""
+    """Unresolved threads and the texts of reviews that request changes, of bots and people who have a say here.
+
+    Anybody may write below a public pull request: what a stranger wants is not worked on, and does not hold it up.
+    """
     unresolved = (thread for thread in node["reviewThreads"]["nodes"] if not thread["isResolved"])
     threads = (_read_thread(thread) for thread in unresolved if "comments" in thread)
-    latest = {_login(review): review for review in node["reviews"].get("nodes", ())}
+    latest = {_login(review): review for review in _reviews(node)}
     texts = (
         Remark(review["id"], _login(review), review["body"], url=review["url"])
         for review in latest.values()
@@ -123,11 +127,22 @@ def read_remarks(node: Json) -> tuple[Remark, ...]:
 
 def _verdicts(node: Json) -> dict[str, str]:
     """The last review that is more than a comment, by reviewer; GitHub lists the oldest first."""
-    return {_login(review): review["state"] for review in node["reviews"].get("nodes", ())}
+    return {_login(review): review["state"] for review in _reviews(node)}
+
+
+def _reviews(node: Json) -> list[Json]:
+    """Those that count: of an app that was let in, or of somebody with write access."""
+    listed = node["reviews"].get("nodes") or ()
+    return [review for review in listed if review and (review["authorCanPushToRepository"] or _is_bot(review))]
+
+
+def _is_bot(said: Json) -> bool:
+    return (said.get("author") or {}).get("__typename") == "Bot"
 
 
 def _read_thread(thread: Json) -> Remark | None:
-    comments = thread["comments"]["nodes"]
+    said = thread["comments"]["nodes"]
+    comments = [comment for comment in said if comment["authorAssociation"] in _INSIDERS or _is_bot(comment)]
     if not comments:
         return None
     text = "\n\n".join(f"{_login(comment)}: {comment['body']}" for comment in comments)

@@ -34,6 +34,7 @@ class TokenSource(Auth.Auth):
         self._timing = timing
         self._lock = threading.Lock()
         self._issued: IssuedToken | None = None
+        self._former: IssuedToken | None = None
 
     @property
     def token_type(self) -> str:
@@ -45,8 +46,13 @@ class TokenSource(Auth.Auth):
         """A token that is good for some minutes at least. Raises ForgeError when none is to be had."""
         with self._lock:
             if self._issued is None or self._issued.expires_at - RENEWED_BEFORE_SECONDS <= self._timing.now():
-                self._issued = self._issue()
+                self._former, self._issued = self._issued, self._issue()
             return self._issued.secret.get_secret_value()
+
+    @property
+    def issued(self) -> tuple[str, ...]:
+        """The tokens that may still be good; none is asked for."""
+        return tuple(token.secret.get_secret_value() for token in (self._former, self._issued) if token is not None)
 
     def forget(self, refused: str) -> bool:
         """Drop a token that was refused before its time, so that the next is a new one; whether it was the current."""
