@@ -73,6 +73,7 @@ class Details:
         floor, self._trouble, self._is_at_once = (-OVERDRAFT if at_once else 0.0), "", at_once
         self._ask(self._due(wanted, now), floor, self._briefly)
         full = [one for one in wanted if (one in running or one.needs_full(now)) and one.full_due_at <= now]
+        full.sort(key=lambda one: one.full_rank)
         self._ask(full, floor if at_once else FULL_RESERVE, self._fully)
 
     def _due(self, sightings: Sequence[Sighting], now: float) -> list[Sighting]:
