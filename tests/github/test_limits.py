@@ -161,6 +161,18 @@ def test_what_remains_is_spread_over_the_time_that_is_left() -> None:
     assert clock.now() - start == pytest.approx(95, abs=6)
 
 
+def test_waiting_for_what_remains_is_said() -> None:
+    limiter, clock = _limiter()
+    limiter.learn(Kind.READ, 200, _headers(45, clock.now() + 1800), "")
+    assert limiter.waits() == ""
+    limiter.admit(Kind.READ)
+    assert "nearly used up" in limiter.waits()
+    with pytest.raises(ForgeBusyError):
+        limiter.admit(Kind.READ)
+    clock.seconds += 1801
+    assert limiter.waits() == ""
+
+
 def test_creations_are_at_most_80_in_any_minute_and_500_in_any_hour() -> None:
     limiter, clock = _limiter()
     made: list[float] = []

@@ -125,6 +125,17 @@ def test_what_a_stranger_says_neither_blocks_nor_is_worked_on(github: GitHubWorl
     assert (remark.author, remark.text) == ("rita", "rather rename it")
 
 
+def test_a_red_check_is_asked_about_before_running_ones(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing, _SETTLED)
+    numbers = github.repository.seed(12, user="worker")
+    for number in numbers:
+        github.repository.set_check(number, "ci", "failure" if number == numbers[-1] else None)
+    forge.look(numbers)
+    first = next(one for one in github.server.requests if b"checkSuite" in one.body)
+    assert f"p{numbers[-1]}:".encode() in first.body
+
+
 def test_threads_of_bots_that_only_comment_are_remarks_until_resolved(github: GitHubWorld) -> None:
     forge = github.forge(github.clockwork().timing, _SETTLED)
     number = forge.ensure_pull_request(github.draft("one")).number

@@ -76,6 +76,7 @@ class Details:
         self._ask(self._due(wanted, now), floor, self._briefly)
         self._ask([one for one in wanted if one.is_half_red], floor, self._fully)
         full = [one for one in wanted if (one in running or one.needs_full(now)) and one.full_due_at <= now]
+        full.sort(key=lambda one: one.full_rank)
         self._ask(full, floor if at_once else FULL_RESERVE, self._fully)
 
     def _due(self, sightings: Sequence[Sighting], now: float) -> list[Sighting]:

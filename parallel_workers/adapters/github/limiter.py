@@ -112,7 +112,10 @@ class Limiter:
             exhausted = max(self._exhausted_until.values(), default=0.0)
             if exhausted - now > PATIENCE_SECONDS:
                 return _used_up(exhausted)
-            return _paused(self._busy_until) if self._busy_until - now > PATIENCE_SECONDS else ""
+            if self._busy_until - now > PATIENCE_SECONDS:
+                return _paused(self._busy_until)
+            spread = max((self._spread_at(resource, now) for resource in self._budgets), default=now)
+            return _spread_out(spread) if spread - now > PATIENCE_SECONDS else ""
 
     def _free_at(self, kind: Kind, now: float) -> float:
         at = max(now, self._refused_until(kind))
@@ -213,6 +216,10 @@ def _seconds(text: str | None) -> float | None:
 
 def _used_up(until: float) -> str:
     return f"GitHub's limit is used up until {as_clock(until)}"
+
+
+def _spread_out(until: float) -> str:
+    return f"GitHub's limit is nearly used up: it is asked again at {as_clock(until)}"
 
 
 def _paused(until: float) -> str:

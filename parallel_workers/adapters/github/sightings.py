@@ -18,7 +18,7 @@ Json = dict[str, Any]
 _RUNNING_ROLLUPS = {"PENDING", "EXPECTED"}
 _SAME_SECOND = 2.0
 _RED_ROLLUPS = {"FAILURE", "ERROR"}
-_DETAILED_ROLLUPS = {*_RED_ROLLUPS, *_RUNNING_ROLLUPS}
+_DETAILED_ROLLUPS = _RED_ROLLUPS | _RUNNING_ROLLUPS
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Sighting:
     brief_at: float = 0.0
     full: Json = field(default_factory=dict)
     full_for: tuple[Any, ...] = ()
+    full_at: float = 0.0
     is_full_early: bool = False
     """The full answer is of the second of the last change: another change in that second would not be told."""
     unreadable: frozenset[str] = frozenset()
@@ -70,6 +71,11 @@ class Sighting:
         may_have_moved = rollup in _DETAILED_ROLLUPS or self.is_full_early
         return self.full_for != _key(self.brief) or (may_have_moved and self.due_at <= now)
 
+    @property
+    def full_rank(self) -> tuple[bool, bool, float]:
+        """Whose full answer is asked for first: red ones, then changed ones, then who waited longest."""
+        return _rollup(self.brief) not in _RED_ROLLUPS, self.full_for == _key(self.brief), self.full_at
+
     def take_pull(self, pull: Json, now: float) -> bool:
         """Take in a REST answer; whether it moved. One older than what is known is left aside, merged stays merged."""
         seen = as_pull_request(pull)
@@ -99,7 +105,7 @@ class Sighting:
 
     def take_full(self, node: Json, now: float) -> None:
         """Take in a full answer. It belongs to the brief one that asked for it."""
-        self.full, self.full_for = node, _key(self.brief)
+        self.full, self.full_for, self.full_at = node, _key(self.brief), now
         self.is_full_early = now - datetime.fromisoformat(node["updatedAt"]).timestamp() < _SAME_SECOND
 
     def put_off(self, now: float, pace: WatchPace) -> None:
