@@ -180,7 +180,8 @@ async def test_a_deployed_run_without_a_heartbeat_is_scheduled_again(prefect_ser
         await client.set_flow_run_state(run.id, Suspended(message="Suspended by Automation x", timeout_seconds=60))
         suspended, _ = await look(run)
         assert suspended.suspended_by_automation
-        assert await put_back(str(run.id)) == ""
+        # the shipped automation resumes such a run, too: where another test has registered it, it may be quicker
+        assert await put_back(str(run.id)) in {"", "it is Resuming by now"}
         assert (running_again[0], (await state_of(run))[0]) == ("SCHEDULED", "SCHEDULED")
         await client.delete_deployment(deployment)
 
