@@ -1,4 +1,7 @@
-"""kill -9 of the engine at every named point, then the same command again: nothing is lost, nothing is done twice."""
+"""kill -9 of the engine at every second named point, then the same command again: nothing lost, nothing done twice.
+
+`make chaos` has all of them; here they would take a quarter of the time that the whole suite may take.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from tests.chaos.kills import kill_at_point, make_scene_for, most_runs
 from tests.chaos.tolls import what_is_wrong
 from tests.e2e.product import Product
 
+_POINTS = (*CRASH_POINTS, *REWORK_POINTS)[::2]
 
-@pytest.mark.parametrize("point", [*CRASH_POINTS, *REWORK_POINTS])
+
+@pytest.mark.parametrize("point", _POINTS)
 def test_killed_there_and_run_again(product: Product, tmp_path: Path, point: str) -> None:
     scene = make_scene_for(tmp_path, point)
     survived = kill_at_point(product, scene, point)

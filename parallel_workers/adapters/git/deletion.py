@@ -136,8 +136,9 @@ def delete_record(linked: LinkedWorktree) -> None:
     ended = common_dir / _ENDED_RECORDS
     moved = False
     while not moved:
-        ended.mkdir(exist_ok=True)
-        # another remover may sweep the folder away between the two
+        # another remover may sweep the folder away at any moment, also between the two looks that `exist_ok` takes
+        with contextlib.suppress(FileExistsError):
+            ended.mkdir()
         with contextlib.suppress(FileNotFoundError):
             linked.admin.rename(ended / f"{linked.admin.name}-{secrets.token_hex(4)}")
         moved = not linked.admin.exists()
