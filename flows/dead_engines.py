@@ -7,6 +7,7 @@ locks are, because who looks from elsewhere would find none.
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import uuid
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ _WORKER = f"{LABEL_PREFIX}worker_id"
 _ALIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _KILLED = "the engine that ran it was killed; run the batch again to go on"
 _PAGE = 200
+_AT_ONCE = 8
 
 
 def seat() -> str:
@@ -61,13 +63,18 @@ async def put_back_dead(client: PrefectClient) -> list[FlowRun]:
     A pull request that waits is left as it is: `loop` sees it through. So is what runs at another seat.
     """
     dead = [run for run in await _read_alive(client) if _is_dead(run)]
-    for run in dead:
-        cancelled = run.state is not None and run.state.type is StateType.CANCELLING
-        ended: State[object] = Cancelled(message=_KILLED) if cancelled else Crashed(message=_KILLED)
-        await client.set_flow_run_state(run.id, ended, force=True)
-        if token := run.labels.get(_ENGINE):
-            _forget(str(token))
+    room = asyncio.Semaphore(_AT_ONCE)
+    await asyncio.gather(*(_put_back(client, run, room) for run in dead))
     return dead
+
+
+async def _put_back(client: PrefectClient, run: FlowRun, room: asyncio.Semaphore) -> None:
+    cancelled = run.state is not None and run.state.type is StateType.CANCELLING
+    ended: State[object] = Cancelled(message=_KILLED) if cancelled else Crashed(message=_KILLED)
+    async with room:
+        await client.set_flow_run_state(run.id, ended, force=True)
+    if token := run.labels.get(_ENGINE):
+        _forget(str(token))
 
 
 def _forget(token: str) -> None:

@@ -81,11 +81,27 @@ RESCUE_POINTS = (
 )
 """The same for a removal that finds something to save."""
 
+GITHUB_POINTS = (
+    "github.pull-request-created",
+    "github.label-created",
+    "github.milestone-created",
+    "github.pull-request-labelled",
+    "github.reviewers-asked",
+    "github.auto-merge-enabled",
+    "github.auto-merge-disabled",
+    "github.branch-updated",
+    "github.text-changed",
+    "github.merged",
+    "github.comment-made",
+    "github.labelled-for-person",
+)
+"""Right after GitHub has done what it was asked for, each of them in one or another course of events there."""
+
 
 def check_crash_point() -> None:
     """Raise UsageError when a test asks for a point that there is not: it would show nothing."""
     asked = os.environ.get(CRASH_VARIABLE, "")
-    known = (*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS)
+    known = (*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS, *GITHUB_POINTS)
     if asked and asked not in known:
         raise UsageError(f"{CRASH_VARIABLE}={asked}: no such point; there are: {', '.join(known)}")
 

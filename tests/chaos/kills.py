@@ -52,7 +52,7 @@ def make_scene_for(folder: Path, point: str) -> Scene:
 
 def kill_at_point(product: Product, scene: Scene, point: str) -> Survived:
     """The engine kills itself at the point; then the same command is run again, to its end."""
-    before = finish(product.begin(*_RUN, str(scene.spec), **{CRASH_VARIABLE: point}))
+    before = finish(product.begin(*_RUN, str(scene.spec), **scene.environment, **{CRASH_VARIABLE: point}))
     return _finish(product, scene, before, int(before.exit_code == -signal.SIGKILL))
 
 
@@ -60,7 +60,7 @@ def kill_again_and_again(product: Product, scene: Scene, delays: Iterable[float]
     """Run and kill after each delay, counted from when the engine begins with the batch; then run to the end."""
     kills, before = 0, None
     for delay in delays:
-        engine = product.begin(*_RUN, str(scene.spec))
+        engine = product.begin(*_RUN, str(scene.spec), **scene.environment)
         _wait_for_begin(engine)
         try:
             engine.wait(delay)
@@ -79,7 +79,7 @@ def _wait_for_begin(engine: subprocess.Popen[str]) -> None:
 
 
 def _finish(product: Product, scene: Scene, before: Ended, kills: int) -> Survived:
-    after = product.call(*_RUN, str(scene.spec))
+    after = product.call(*_RUN, str(scene.spec), **scene.environment)
     deadline = time.monotonic() + _LEFT_SECONDS
     while find_processes(scene) and time.monotonic() < deadline:
         time.sleep(0.05)

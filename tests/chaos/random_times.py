@@ -8,7 +8,7 @@ _LONGEST_SECONDS = 2.5
 """From the first sign that the engine has begun with the batch; an undisturbed run of a scene takes less."""
 
 
-def draw_delays(seed: int, count: int) -> tuple[float, ...]:
+def draw_delays(seed: int, count: int, longest_seconds: float = _LONGEST_SECONDS) -> tuple[float, ...]:
     """So many delays in seconds. Squared: most of what happens, happens soon."""
     drawn = random.Random(seed)  # noqa: S311 - chosen, not secret
-    return tuple(round(_LONGEST_SECONDS * drawn.random() ** 2, 3) for _ in range(count))
+    return tuple(round(longest_seconds * drawn.random() ** 2, 3) for _ in range(count))

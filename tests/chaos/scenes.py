@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.e2e.product import write_batch
@@ -52,19 +53,31 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+PULLS = "refs/parallel-workers/pulls/"
+GATES = ({"name": "one", "run": "test -e README.md"}, {"name": "two", "run": "true"})
+
+
+def read_local_heads(remote: Path) -> Sequence[str]:
+    """The head branch of each pull request that the local forge has in a repository."""
+    told = git(remote, "for-each-ref", "--format=%(contents)", f"{PULLS}*/meta").splitlines()
+    return [line.partition(": ")[2] for line in told if line.startswith("Head-Branch: ")]
+
+
 class Scene(NamedTuple):
-    """What one kill happens to. `spec` is the batch file; `journal` is what its agents wrote down."""
+    """What one kill happens to. `spec` is the batch file; `journal` is what its agents wrote down.
+
+    `remote` is the bare repository that is merged into, and `heads` answers for it the head branch of each pull
+    request. `environment` is for the command.
+    """
 
     name: str
     repository: Path
+    remote: Path
     spec: Path
     journal: Path
     tasks: tuple[str, ...]
-
-    @property
-    def remote(self) -> Path:
-        """The bare repository that the pull requests are in."""
-        return self.repository.with_suffix(".git")
+    heads: Callable[[Path], Sequence[str]] = read_local_heads
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def noted(self, kind: str) -> list[str]:
         """What the journal says after `kind`: `run`, `file` or `commit`."""
@@ -72,6 +85,12 @@ class Scene(NamedTuple):
             return []
         lines = (line.split(" ", 1) for line in self.journal.read_text(encoding="utf-8").splitlines())
         return [line[1] for line in lines if line[0] == kind]
+
+
+def agent_shell(journal: Path, *, contend: bool = False, pause_seconds: float = 0.0) -> str:
+    """What the agent of each task runs."""
+    pause = f"sleep {pause_seconds}" if pause_seconds else ""
+    return _AGENT.format(journal=journal, contend=_CONTEND if contend else "", pause=pause)
 
 
 def make_scene(
@@ -91,16 +110,15 @@ def make_scene(
     (repository / ".gitignore").write_text("/made-by-set-up\n", encoding="utf-8")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "chore: begin")
-    git(folder, "clone", "--quiet", "--bare", str(repository), str(repository.with_suffix(".git")))
-    git(repository, "remote", "add", "origin", str(repository.with_suffix(".git")))
-    pause = f"sleep {pause_seconds}" if pause_seconds else ""
-    shell = _AGENT.format(journal=journal, contend=_CONTEND if contend else "", pause=pause)
+    remote = repository.with_suffix(".git")
+    git(folder, "clone", "--quiet", "--bare", str(repository), str(remote))
+    git(repository, "remote", "add", "origin", str(remote))
+    shell = agent_shell(journal, contend=contend, pause_seconds=pause_seconds)
     names = tuple(f"T{number}" for number in range(1, tasks + 1))
     entries: list[Mapping[str, object]] = [
         {"id": task, "shell": shell, **({"dependencies": ["T1"]} if task != "T1" and not contend else {})}
         for task in names
     ]
     settings: dict[str, object] = {"setup": ["touch made-by-set-up"]} if setup else {}
-    gates = [{"name": "one", "run": "test -e README.md"}, {"name": "two", "run": "true"}]
-    spec = write_batch(folder / f"{name}.yml", repository, entries, gates=gates, **settings)
-    return Scene(name, repository, spec, journal, names)
+    spec = write_batch(folder / f"{name}.yml", repository, entries, gates=GATES, **settings)
+    return Scene(name, repository, remote, spec, journal, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.chaos.scenes import Scene, git
+from tests.chaos.scenes import PULLS, Scene, git
 from tests.e2e.product import Ended
 
 _AT_WORK = {"RUNNING", "PENDING", "SCHEDULED", "CANCELLING"}
-_PULLS = "refs/parallel-workers/pulls/"
+_MERGE = re.compile(r"Merge pull request #(\d+)")
 
 
 class Toll(NamedTuple):
@@ -44,10 +45,9 @@ class RunState(NamedTuple):
 
 def count_toll(scene: Scene, done: Ended, runs: Sequence[RunState]) -> Toll:
     """Count after the run that was to finish it all; `runs` are all flow runs of the scene."""
-    heads = git(scene.remote, "for-each-ref", "--format=%(contents)", f"{_PULLS}*/meta")
-    opened = Counter(line for line in heads.splitlines() if line.startswith("Head-Branch: "))
+    opened = Counter(scene.heads(scene.remote))
     subjects = git(scene.remote, "log", "--format=%s", "--first-parent", "main").splitlines()
-    merged = Counter(line.partition(": ")[2] for line in subjects if line.startswith("Merge pull request #"))
+    merged = Counter(found[1] for line in subjects if (found := _MERGE.match(line)))
     kept = [scene.remote, scene.repository]
     return Toll(
         pull_requests=_worst(opened, scene),
@@ -125,7 +125,7 @@ def _saved_files(scene: Scene) -> set[str]:
 def _refs_left(scene: Scene) -> list[str]:
     """Branches and marks of workers that nobody needs any more."""
     refs = [line for where in (scene.remote, scene.repository) for line in _refs(where)]
-    kept = ("refs/heads/main", "refs/remotes/", _PULLS, "refs/parallel-workers/rescue/")
+    kept = ("refs/heads/main", "refs/remotes/", "refs/pull/", PULLS, "refs/parallel-workers/rescue/")
     return [ref for ref in refs if not ref.startswith(kept)]
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ START_SECONDS = 120.0
 class Hosted(Product):
     """`up` in a fresh home; flow runs are asked for over the server's REST API."""
 
-    def __init__(self, folder: Path, poll_seconds: float = 1.0) -> None:
+    def __init__(self, folder: Path, poll_seconds: float = 1.0, *, more: Mapping[str, str] | None = None) -> None:
+        """`more` are environment variables for everything that it runs."""
         super().__init__(folder)
+        self.environment |= more or {}
         up = self.call("up", "--poll-interval", str(poll_seconds), "--json")
         assert up.exit_code == 0, up.stderr
         self.api_url = str(up.data["api_url"])
@@ -65,6 +67,10 @@ class Hosted(Product):
         """Type and name of a flow run's state."""
         state = self.api("GET", f"/flow_runs/{run_id}")["state"]
         return state["type"], state["name"]
+
+    def log(self, program: str) -> str:
+        """What a program that `up` has started has written so far."""
+        return (self.data / "processes" / f"{program}.log").read_text()
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """What `list --json` tells, by task id."""

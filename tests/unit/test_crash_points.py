@@ -10,6 +10,7 @@ import pytest
 from parallel_workers.crash_points import (
     CRASH_POINTS,
     CRASH_VARIABLE,
+    GITHUB_POINTS,
     RESCUE_POINTS,
     REWORK_POINTS,
     check_crash_point,
@@ -24,7 +25,7 @@ REACHED = re.compile(r"\breach\(\"([^\"]+)\"\)")
 def test_every_point_is_known_and_reached_somewhere() -> None:
     files = [path for package in ("parallel_workers", "flows") for path in (ROOT / package).rglob("*.py")]
     reached = [name for path in files for name in REACHED.findall(path.read_text(encoding="utf-8"))]
-    assert set(reached) == {*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS}
+    assert set(reached) == {*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS, *GITHUB_POINTS}
     assert len(CRASH_POINTS) >= 25
 
 

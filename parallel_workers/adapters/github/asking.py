@@ -11,6 +11,7 @@ from parallel_workers.adapters.github.api import RepositoryApi
 from parallel_workers.adapters.github.bodies import BODY_MAX_CHARS
 from parallel_workers.adapters.github.labels import Labels
 from parallel_workers.adapters.github.retries import write_once
+from parallel_workers.crash_points import reach
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 
 _DIGEST_CHARS = 12
@@ -31,9 +32,13 @@ class HumanAsker:
                 write_once(
                     lambda: self._say(number, text), lambda: self._is_said(number, text) or None, self._api.timing
                 )
+                reach("github.comment-made")
             self._labels.ensure_label(NEEDS_HUMAN_LABEL)
             what = f"label pull request #{number}"
-            return self._api.change(what, f"/issues/{number}/labels", {"labels": [NEEDS_HUMAN_LABEL]}, verb="POST")
+            body = {"labels": [NEEDS_HUMAN_LABEL]}
+            labels = self._api.change(what, f"/issues/{number}/labels", body, verb="POST")
+            reach("github.labelled-for-person")
+            return labels
 
     def _is_said(self, number: int, text: str) -> bool:
         what = f"look at the comments of pull request #{number}"

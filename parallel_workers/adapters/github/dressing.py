@@ -10,6 +10,7 @@ from parallel_workers.adapters.github.answers import RefusedError
 from parallel_workers.adapters.github.api import Json, RepositoryApi
 from parallel_workers.adapters.github.labels import Labels, written_label
 from parallel_workers.adapters.github.pulls import label_names, with_issue
+from parallel_workers.crash_points import reach
 from parallel_workers.pull_requests import PullRequestDraft
 
 _LABELS_MAX = 100
@@ -28,6 +29,7 @@ class Dresser:
         if changes:
             what = f"label pull request #{pull['number']}"
             pull = with_issue(pull, self._api.change(what, f"/issues/{pull['number']}", changes))
+            reach("github.pull-request-labelled")
             self._warn_of_assignees(pull, draft)
         missing = self._unasked(pull, draft)
         if missing and not is_new:
@@ -85,6 +87,7 @@ class Dresser:
             for name in names:
                 pull = self._ask(pull, [name])
             return pull
+        reach("github.reviewers-asked")
         return {**pull, **{key: answer[key] for key in ("requested_reviewers", "requested_teams", "updated_at")}}
 
     def _reviewers(self, pull: Json) -> set[str]:

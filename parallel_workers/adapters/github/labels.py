@@ -11,6 +11,7 @@ from loguru import logger
 from parallel_workers.adapters.github.answers import RefusedError
 from parallel_workers.adapters.github.api import RepositoryApi
 from parallel_workers.adapters.github.retries import write_once
+from parallel_workers.crash_points import reach
 
 NAME_MAX_CHARS = 50
 COLOURS = {"phase:": "5319e7", "type:": "1d76db", "parallel-workers:": "d93f0b"}
@@ -79,6 +80,7 @@ class Labels:
             # somebody else was quicker, or the answer to our first try was lost
             if not answer.is_good and not answer.names(_ALREADY):
                 raise RefusedError(what, answer)
+            reach("github.label-created")
             return True
 
         write_once(create, lambda: None, self._api.timing)
@@ -94,6 +96,7 @@ class Labels:
         what = f"make the milestone {title!r}"
         answer = self._api.create(what, "/milestones", {"title": title})
         if answer.is_good:
+            reach("github.milestone-created")
             return int(answer.body["number"])
         if answer.names(_ALREADY):
             return self._look_for_milestone(title)

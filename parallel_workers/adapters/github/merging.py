@@ -17,6 +17,7 @@ from parallel_workers.adapters.github.queries import (
 )
 from parallel_workers.adapters.github.retries import LOOK_PAUSES_SECONDS
 from parallel_workers.adapters.github.watching import Watcher
+from parallel_workers.crash_points import reach
 from parallel_workers.pull_requests import MergeAttempt, MergeOutcome, PullRequest, PullRequestState
 from parallel_workers.spec import MergeMethod
 
@@ -56,6 +57,7 @@ class Merger:
         for pause in (*_BASE_MOVED_PAUSES_SECONDS, None):
             answer = self._put_merge(number, body)
             if answer is not None and answer.is_good:
+                reach("github.merged")
                 return self._merged(number, answer)
             # a merge that was done and whose answer was lost is refused the second time
             now = self._watcher.fetch(number)
@@ -75,6 +77,7 @@ class Merger:
         }
         what = f"have GitHub merge pull request #{number}"
         answer = self._api.mutate(what, ENABLE_AUTO_MERGE, {"input": wish})
+        reach("github.auto-merge-enabled")
         self._watcher.look_again(number)
         return "; ".join(answer.errors)
 
@@ -85,6 +88,7 @@ class Merger:
         node = self._auto_merge_of(number, node_id)
         if node.get("autoMergeRequest") is not None:
             refusals += self._mutate_one(number, DISABLE_AUTO_MERGE, {"pullRequestId": node_id})
+            reach("github.auto-merge-disabled")
         if node.get("isInMergeQueue"):
             refusals += self._mutate_one(number, LEAVE_QUEUE, {"id": node_id})
         self._watcher.look_again(number)
@@ -108,6 +112,7 @@ class Merger:
         path = f"/pulls/{number}/update-branch"
         try:
             answer = self._api.put(what, path, {"expected_head_sha": head_sha})
+            reach("github.branch-updated")
         except UnknownOutcomeError:
             # done or not: a second one would be refused for the head it moved
             answer = None

@@ -22,6 +22,7 @@ from parallel_workers.adapters.github.bodies import (
 from parallel_workers.adapters.github.dressing import Dresser
 from parallel_workers.adapters.github.pulls import is_from_here
 from parallel_workers.adapters.github.retries import write_once
+from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_marker import find_marker
 from parallel_workers.pull_requests import PullRequestDraft
@@ -126,6 +127,7 @@ class Opener:
         for pause in (*_LAG_PAUSES_SECONDS, None):
             answer = self._api.create(what, "/pulls", body)
             if answer.is_good:
+                reach("github.pull-request-created")
                 pull: Json = answer.body
                 return pull
             if answer.names("draft pull requests are not supported") and body["draft"]:
@@ -161,6 +163,7 @@ class Opener:
             changed: Json = self._api.change(what, f"/pulls/{pull['number']}", changes)
         except RefusedError as error:
             raise self._refusal(what, error.answer, draft) from error
+        reach("github.text-changed")
         return changed
 
     def _with_head(self, pull: Json, draft: PullRequestDraft) -> Json:
