@@ -7,12 +7,13 @@ from typing import Any
 
 from tests.chaos.scenes import make_scene
 from tests.chaos.set_clock import sitecustomize
+from tests.conftest import TellFault
 from tests.e2e.product import RUN, Product, finish, wait_until, write_batch
 
 _DAY = 86400
 
 
-def test_an_agent_and_a_wait_outlast_it(product: Product, tmp_path: Path) -> None:
+def test_an_agent_and_a_wait_outlast_it(product: Product, tmp_path: Path, tell_fault: TellFault) -> None:
     scene, runs, off = make_scene(tmp_path, "clock"), tmp_path / "runs", tmp_path / "off"
 
     def set_clock(days: int) -> None:
@@ -49,3 +50,4 @@ def test_an_agent_and_a_wait_outlast_it(product: Product, tmp_path: Path) -> Non
     assert done.exit_code == 0, done.stderr
     assert done.results() == {"WAITS": "merged", "NEXT": "merged"}
     assert sorted(runs.read_text().split()) == ["NEXT", "WAITS"], "each agent ran once"
+    tell_fault("clock: 30 and 100 days forward, 130 back", "merged, each agent once", "")
