@@ -33,8 +33,9 @@ topology: install-dev ## two servers, two machines, PostgreSQL, Redis; 40 tasks 
 	$(PIP) install --quiet --no-deps --require-hashes --requirement deployments/scale-out.lock
 	PARALLEL_WORKERS_TOPOLOGY_TASKS=$${PARALLEL_WORKERS_TOPOLOGY_TASKS:-40} $(PYTHON) -m pytest -q -s tests/e2e/test_shown_topology.py
 
-chaos: install-dev ## kill -9 the engine at every named point and at random times, on the fake GitHub too; print what each has cost
+chaos: install-dev ## kill -9 the engine at every named point and at random times, on the fake GitHub too; then cause every fault
 	$(PYTHON) -m tests.chaos
+	$(PYTHON) -m tests.chaos.faults
 
 lint: install-dev ## style, types and import contracts
 	$(PYTHON) -m ruff check .

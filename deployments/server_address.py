@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-_CLOCK_TOLERANCE_SECONDS = 2.0  # the wall clock may be set while the server runs; process ids come back much later
+from parallel_workers.adapters.agents.process_tree import boot_id, read_process
+
+_CLOCK_TOLERANCE_SECONDS = 2.0  # where only the wall clock tells when a process began
 _HEALTH_TIMEOUT_SECONDS = 5.0  # a server busy with a burst of runs answers late; a dead one refuses at once
 
 
@@ -28,11 +30,17 @@ class ServerAddress(NamedTuple):
 
 
 class ServerRecord(NamedTuple):
-    """Which process serves a folder, and where; `url` is '' until it does. Start time in seconds since the epoch."""
+    """Which process serves a folder, and where; `url` is '' until it does. Start time in seconds since the epoch.
+
+    `boot` and `since_boot` tell the process from a later one with its id, also when the clock was set meanwhile, by
+    which its start time seems to be another; '' where the system does not tell them.
+    """
 
     pid: int
     process_started_at: float
     url: str
+    boot: str = ""
+    since_boot: float = 0.0
 
     def address(self, *, started: bool = False) -> ServerAddress:
         """The address as callers want it."""
@@ -46,7 +54,8 @@ def address_file(server_folder: Path) -> Path:
 
 def own_record(url: str = "") -> ServerRecord:
     """The record of the process that calls this."""
-    return ServerRecord(os.getpid(), psutil.Process().create_time(), url)
+    started_at, own = psutil.Process().create_time(), read_process(os.getpid())
+    return ServerRecord(os.getpid(), started_at, url, boot_id(), own.started if own else 0.0)
 
 
 def write_record(server_folder: Path, record: ServerRecord) -> None:
@@ -66,7 +75,8 @@ def read_record(file: Path) -> ServerRecord | None:
     """The record in a file, or None when it is absent or says something else."""
     try:
         entry = json.loads(file.read_text(encoding="utf-8"))
-        return ServerRecord(int(entry["pid"]), float(entry["process_started_at"]), str(entry["url"]))
+        record = ServerRecord(int(entry["pid"]), float(entry["process_started_at"]), str(entry["url"]))
+        return record._replace(boot=str(entry.get("boot", "")), since_boot=float(entry.get("since_boot", 0.0)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -82,10 +92,16 @@ def find_process(record: ServerRecord) -> psutil.Process | None:
     """The server's process, or None when it ended, whoever has its process id now."""
     try:
         process = psutil.Process(record.pid)
-        same = abs(process.create_time() - record.process_started_at) <= _CLOCK_TOLERANCE_SECONDS
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if _is_same(process, record) and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+
+
+def _is_same(process: psutil.Process, record: ServerRecord) -> bool:
+    if record.boot:
+        now = read_process(process.pid)
+        return now is not None and (boot_id(), now.started) == (record.boot, record.since_boot)
+    return abs(process.create_time() - record.process_started_at) <= _CLOCK_TOLERANCE_SECONDS
 
 
 def is_healthy(url: str) -> bool:

@@ -13,7 +13,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
+from filelock import Timeout
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -64,17 +66,43 @@ async def put_back_dead(client: PrefectClient) -> list[FlowRun]:
     """
     dead = [run for run in await _read_alive(client) if _is_dead(run)]
     room = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_put_back(client, run, room) for run in dead))
-    return dead
+
+    async def put_back(run: FlowRun) -> bool:
+        async with room:
+            return await _put_back(client, run.id)
+
+    was_put_back = await asyncio.gather(*(put_back(run) for run in dead))
+    return [run for run, done in zip(dead, was_put_back, strict=True) if done]
 
 
-async def _put_back(client: PrefectClient, run: FlowRun, room: asyncio.Semaphore) -> None:
-    cancelled = run.state is not None and run.state.type is StateType.CANCELLING
-    ended: State[object] = Cancelled(message=_KILLED) if cancelled else Crashed(message=_KILLED)
-    async with room:
-        await client.set_flow_run_state(run.id, ended, force=True)
-    if token := run.labels.get(_ENGINE):
-        _forget(str(token))
+async def find_dead_batches(client: PrefectClient) -> list[FlowRun]:
+    """The runs of batches among them; nothing is changed."""
+    dead = {run.id for run in await _read_alive(client) if _ENGINE in run.labels and _is_dead(run)}
+    # one that came to its end in between has let go of its lock, and is not alive at a second look
+    return [run for run in await _read_alive(client) if run.id in dead] if dead else []
+
+
+async def put_back_batch(client: PrefectClient, run_id: str) -> bool:
+    """As `put_back_dead`, for one batch's run; False when it is not dead, or not alive, by now."""
+    return await _put_back(client, UUID(run_id))
+
+
+async def _put_back(client: PrefectClient, run_id: UUID) -> bool:
+    """Looks once more under the lock: an engine lets go of it after it has told the server of its end."""
+    lock = _lock_of(await client.read_flow_run(run_id))
+    try:
+        with worker_lock(lock).acquire(timeout=0):
+            run = await client.read_flow_run(run_id)
+            if run.state is None or run.state.type not in _ALIVE:
+                return False
+            cancelled = run.state.type is StateType.CANCELLING
+            ended: State[object] = Cancelled(message=_KILLED) if cancelled else Crashed(message=_KILLED)
+            await client.set_flow_run_state(run.id, ended, force=True)
+    except Timeout:
+        return False
+    if _ENGINE in run.labels:
+        _forget(lock)
+    return True
 
 
 def _forget(token: str) -> None:
@@ -85,8 +113,13 @@ def _forget(token: str) -> None:
 def _is_dead(run: FlowRun) -> bool:
     if run.labels.get(SEAT) != seat() or worker_state(run) is WorkerState.PR_OPEN:
         return False
-    lock = run.labels.get(_ENGINE) or run.labels.get(_WORKER)
-    return lock is not None and not is_held(str(lock))
+    lock = _lock_of(run)
+    return bool(lock) and not is_held(lock)
+
+
+def _lock_of(run: FlowRun) -> str:
+    """What the lock that its engine holds is called; '' when that is not known."""
+    return str(run.labels.get(_ENGINE) or run.labels.get(_WORKER) or "")
 
 
 async def _read_alive(client: PrefectClient) -> list[FlowRun]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from prefect import get_run_logger
@@ -116,6 +116,7 @@ class _MergeWait:
         self._forge = workplace_of(order).forge
         self._told, self._told_at = "", -_TELL_SECONDS
         self._busy_until = datetime.min.replace(tzinfo=UTC)
+        self._begun_at, self._begun = datetime.now(UTC), asyncio.get_running_loop().time()
 
     async def look_once(self) -> Wakened:
         """For an engine that does not wait."""
@@ -173,7 +174,7 @@ class _MergeWait:
             wakened = await self._carry_on(sight.snapshot, sight.front)
         except ForgeError as error:
             wakened = self._waits_out(error)
-        if not wakened.merged and wakened.rework is None and is_overdue(self._seen, self._order.review_timeout, now):
+        if not wakened.merged and wakened.rework is None and self._is_overdue():
             raise ForgeError(messages.overdue(self._order, self._seen.number))
         return wakened
 
@@ -234,10 +235,14 @@ class _MergeWait:
                 assert_never(decision)
 
     async def _wait(self, decision: Wait) -> Wakened:
-        is_late = is_overdue(self._seen, self._order.review_timeout, datetime.now(UTC))
-        if decision.needs_human and not is_late:
+        if decision.needs_human and not self._is_overdue():
             await ask_person(self._order, self._seen.number, decision.reason)
         return Wakened(self._seen, waiting_for=decision.reason)
+
+    def _is_overdue(self) -> bool:
+        """By the time that went by since this wait began: setting the clock meanwhile makes no pull request late."""
+        gone_by = timedelta(seconds=asyncio.get_running_loop().time() - self._begun)
+        return is_overdue(self._seen, self._order.review_timeout, self._begun_at + gone_by)
 
     async def _update(self, decision: UpdateBranch) -> Wakened:
         current_engine().watch(self._order).take_turn(self._seen.number)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas import OrchestrationResult
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Suspended
 from pydantic import ValidationError
 
 from blocks.worktree_policy import DEFAULT_DOCUMENT, WorktreePolicy
+from flows.dead_engines import find_dead_batches, put_back_batch
 from flows.flow_names import LABEL_PREFIX
 from flows.prefect_clients import prefect_client
 from flows.stranded_runs import BY_AUTOMATION
@@ -23,7 +24,7 @@ from flows.suspension import wake
 from flows.worker_lock import worker_lock
 from flows.worker_states import prefect_state, read_runs, to_record, worker_state
 from parallel_workers.errors import UsageError
-from parallel_workers.health import BrokenRun, PolicyFacts, WorkerRun
+from parallel_workers.health import BrokenRun, DeadBatch, PolicyFacts, WorkerRun
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.spec import AgentProfile, TaskOrder
 
@@ -57,10 +58,31 @@ async def read_workers(here: Here) -> tuple[tuple[WorkerRun, ...], tuple[BrokenR
     return tuple(run for run in described if run.worker), broken
 
 
+async def read_dead_batches() -> tuple[DeadBatch, ...]:
+    """Runs of batches that count as going on and whose engine, on this machine and with this data folder, is dead."""
+    async with prefect_client() as client:
+        dead = await find_dead_batches(client)
+    found = ((run, run.state) for run in dead)
+    return tuple(
+        DeadBatch(run.name, str(run.id), state.name or state.type.value, _seconds_since(state))
+        for run, state in found
+        if state is not None
+    )
+
+
+async def end_batch(run_id: str) -> bool:
+    """Let such a run count as ended. False when it has ended by itself, or is run, by now."""
+    async with prefect_client() as client:
+        return await put_back_batch(client, run_id)
+
+
+def _seconds_since(state: State[Any]) -> float:
+    return max(0.0, (datetime.now(UTC) - state.timestamp).total_seconds())
+
+
 def _describe(run: FlowRun, here: Here, heard_seconds: float | None) -> WorkerRun:
     record = to_record(run)
     state = run.state
-    changed = (datetime.now(UTC) - state.timestamp).total_seconds() if state else 0.0
     return WorkerRun(
         worker=record.worker_id,
         task=record.task_id,
@@ -73,7 +95,7 @@ def _describe(run: FlowRun, here: Here, heard_seconds: float | None) -> WorkerRu
         deployed=run.deployment_id is not None,
         here=here.alone or record.worker_id in here.known,
         engine_alive=record.worker_id in here.live,
-        changed_seconds=max(0.0, changed),
+        changed_seconds=_seconds_since(state) if state else 0.0,
         stall_seconds=_stall_seconds(run),
         quiet_seconds=here.quiet_seconds.get(record.worker_id),
         heard_seconds=heard_seconds,

@@ -175,6 +175,15 @@ class BrokenRun(NamedTuple):
     ended: bool
 
 
+class DeadBatch(NamedTuple):
+    """A batch's flow run that counts as going on, for so many seconds, and whose engine on this machine is dead."""
+
+    name: str
+    run_id: str
+    prefect_state: str
+    changed_seconds: float
+
+
 class HealthFacts(NamedTuple):
     """Everything that was found out at one look. `runs` is None when no server could be asked.
 
@@ -198,6 +207,7 @@ class HealthFacts(NamedTuple):
     live_workers: tuple[str, ...]
     runs: tuple[WorkerRun, ...] | None
     broken: tuple[BrokenRun, ...] = ()
+    dead_batches: tuple[DeadBatch, ...] = ()
 
 
 class RemoveLock(NamedTuple):
@@ -225,7 +235,14 @@ class PutBack(NamedTuple):
     run_id: str
 
 
-Mend = RemoveLock | ForgetWorktree | EndAgents | PutBack
+class EndBatch(NamedTuple):
+    """Tell the server that a batch's run, whose engine is dead, has ended; the batch can be run again."""
+
+    name: str
+    run_id: str
+
+
+Mend = RemoveLock | ForgetWorktree | EndAgents | PutBack | EndBatch
 
 
 class Mended(NamedTuple):

@@ -50,6 +50,15 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     return home
 
 
+TellFault = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def tell_fault(record_property: Callable[[str, object], None]) -> TellFault:
+    """`tell_fault(fault, outcome, message)` once a test has seen them: a line of the table that `make chaos` prints."""
+    return lambda fault, outcome, message: record_property("fault", (fault, outcome, message))
+
+
 Git = Callable[..., str]
 
 

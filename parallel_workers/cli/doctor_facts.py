@@ -23,6 +23,7 @@ from parallel_workers.health import (
     AgentProcesses,
     AgentProgram,
     BrokenRun,
+    DeadBatch,
     HealthFacts,
     Place,
     PolicyFacts,
@@ -56,6 +57,7 @@ class _Told(NamedTuple):
     root: str = ""
     runs: tuple[WorkerRun, ...] | None = None
     broken: tuple[BrokenRun, ...] = ()
+    dead_batches: tuple[DeadBatch, ...] = ()
 
 
 def gather(subject: Subject) -> HealthFacts:
@@ -90,6 +92,7 @@ def gather(subject: Subject) -> HealthFacts:
         live_workers=live,
         runs=None if told.runs is None else tuple(run._replace(engine_alive=run.worker in live) for run in told.runs),
         broken=told.broken,
+        dead_batches=told.dead_batches,
     )
 
 
@@ -166,7 +169,7 @@ async def _read(server: ServerFacts, data: DataFolder, live: tuple[str, ...], po
     import httpx
     from prefect.exceptions import PrefectException
 
-    from flows.worker_health import Here, read_policy, read_workers
+    from flows.worker_health import Here, read_dead_batches, read_policy, read_workers
 
     folders = list((data.root / "runs").glob("worker-*"))
     known = {folder.name for folder in folders} if server.local else set()
@@ -174,9 +177,10 @@ async def _read(server: ServerFacts, data: DataFolder, live: tuple[str, ...], po
     try:
         found, root = await read_policy(policy)
         runs, broken = await read_workers(Here(live, server.ours, known, quiet))
+        dead = await read_dead_batches()
     except (httpx.HTTPError, PrefectException) as error:
         raise ServerError(f"it does not answer as it should: {str(error) or type(error).__name__}") from error
-    return _Told(server, found, root, runs, broken)
+    return _Told(server, found, root, runs, broken, dead)
 
 
 def _quiet_seconds(folder: Path) -> float:

@@ -12,7 +12,7 @@ from flows.worker_lock import worker_lock
 from parallel_workers.adapters.agents.orphans import end_agents
 from parallel_workers.adapters.git.leftovers import Leftovers
 from parallel_workers.errors import ParallelWorkersError
-from parallel_workers.health import EndAgents, ForgetWorktree, Mend, Mended, PutBack, RemoveLock
+from parallel_workers.health import EndAgents, EndBatch, ForgetWorktree, Mend, Mended, PutBack, RemoveLock
 from parallel_workers.locations import DataFolder
 
 _GRACE_SECONDS = 5.0
@@ -30,6 +30,8 @@ def _carry_out(mend: Mend, data: DataFolder, leftovers: Leftovers | None) -> Men
             return _end(mend, data)
         case PutBack():
             return _put_back(mend)
+        case EndBatch():
+            return _end_batch(mend)
         case RemoveLock(path):
             done = leftovers is not None and leftovers.remove_lock(path)
             return Mended(f"removed {path}" if done else f"left {path}: it is gone or in use by now", done)
@@ -59,6 +61,14 @@ def _put_back(mend: PutBack) -> Mended:
     if left:
         return Mended(f"left {mend.worker}: {left}", done=False)
     return Mended(f"put {mend.worker} back to UNKNOWN; running its batch again goes on with it", done=True)
+
+
+def _end_batch(mend: EndBatch) -> Mended:
+    from flows.worker_health import end_batch
+
+    if asyncio.run(end_batch(mend.run_id)):
+        return Mended(f"{mend.name} counts as ended; running its batch file again goes on with it", done=True)
+    return Mended(f"left {mend.name}: it has ended by now, or an engine runs it", done=False)
 
 
 def _forget(mend: ForgetWorktree, leftovers: Leftovers | None) -> Mended:

@@ -30,6 +30,7 @@ from parallel_workers.decisions.health_of_workers import (
 )
 from parallel_workers.health import (
     EndAgents,
+    EndBatch,
     Finding,
     ForgetWorktree,
     HealthFacts,
@@ -75,8 +76,9 @@ def decide_mends(facts: HealthFacts) -> tuple[Mend, ...]:
     """What may be done without asking because nothing can be lost by it; agents first, for they hold the rest."""
     agents = [EndAgents(each.worker) for each in facts.agent_processes if not each.engine_alive]
     runs = [PutBack(run.worker, run.run_id) for run in facts.runs or () if is_stranded(run)]
+    batches = [EndBatch(batch.name, batch.run_id) for batch in facts.dead_batches]
     if facts.repository is None:
-        return (*agents, *runs)
+        return (*agents, *runs, *batches)
     locks = [RemoveLock(lock.path) for lock in facts.repository.locks if is_stale(lock)]
     gone = [ForgetWorktree(one.path) for one in facts.repository.worktrees if is_forgettable(one)]
-    return (*agents, *runs, *locks, *gone)
+    return (*agents, *runs, *batches, *locks, *gone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parallel_workers.durations import duration
-from parallel_workers.health import AgentProcesses, BrokenRun, Finding, HealthFacts, Severity, WorkerRun
+from parallel_workers.health import AgentProcesses, BrokenRun, DeadBatch, Finding, HealthFacts, Severity, WorkerRun
 from parallel_workers.lifecycle import WorkerState
 
 SILENCE_SECONDS = 150.0
@@ -55,7 +55,7 @@ def check_workers(facts: HealthFacts) -> tuple[Finding, ...]:
     """What counts as going on does go on."""
     if facts.runs is None:
         return (Finding("workers", Severity.OK, _NO_SERVER),)
-    found = [finding for run in facts.runs for finding in _judge_run(run)]
+    found = [finding for run in facts.runs for finding in _judge_run(run)] + [_ended(one) for one in facts.dead_batches]
     if found:
         return tuple(found)
     live = sum(run.engine_alive for run in facts.runs)
@@ -91,6 +91,12 @@ def _stranded(run: WorkerRun, named: str) -> Finding:
     if is_stranded(run):
         return Finding("workers", Severity.PROBLEM, what, mend, fixable=True)
     return Finding("workers", Severity.WARNING, f"{what}; another machine may", mend)
+
+
+def _ended(batch: DeadBatch) -> Finding:
+    since = duration(batch.changed_seconds)
+    what = f"{batch.name} counts as {batch.prefect_state} since {since}, and its engine, on this machine, is dead"
+    return Finding("workers", Severity.PROBLEM, what, "parallel-workers doctor --fix", fixable=True)
 
 
 def check_state(facts: HealthFacts) -> tuple[Finding, ...]:

@@ -65,10 +65,10 @@ class Product:
             "PYTHONPATH": str(_ROOT),
         }
 
-    def begin(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
-        """Start a command; `more` are environment variables."""
+    def begin(self, *arguments: str, under: Sequence[str] = (), **more: str) -> subprocess.Popen[str]:
+        """Start a command, as the last arguments of the program `under`; `more` are environment variables."""
         return subprocess.Popen(
-            [sys.executable, "-m", "parallel_workers.cli.main", *arguments],
+            [*under, sys.executable, "-m", "parallel_workers.cli.main", *arguments],
             env=self.environment | more,
             cwd=self.home,
             stdin=subprocess.DEVNULL,

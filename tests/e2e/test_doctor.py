@@ -183,7 +183,9 @@ def test_a_killed_engine_is_found_and_mended_and_its_work_kept(product: Product,
     page = blocks_by_heading("troubleshooting/stuck-in-working.md")["Its engine is dead"]
     reader = Reader(product, stranded.repository)
     fixed = reader.types(page[0])
+    assert [each["fixable"] for each in findings(found) if "batch batch counts as Running" in each["what"]] == [True]
     for said in (
+        "batch batch counts as ended; running its batch file again goes on with it",
         f"ended the agent of {stranded.worker} (2 processes); its work is kept",
         f"put {stranded.worker} back to UNKNOWN; running its batch again goes on with it",
     ):

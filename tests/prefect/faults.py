@@ -26,8 +26,9 @@ class Place(NamedTuple):
         return self.repository.with_suffix(".git")
 
     async def run(self, shell: str, **options: object) -> TaskOutcome:
-        """The outcome of a batch whose one agent runs `shell`."""
-        batch = shell_batch(self.repository, {"T": {"shell": shell}}, **options)
+        """The outcome of a batch whose one agent runs `shell`, with these options of the batch or a `timeout`."""
+        task = {name: options.pop(name) for name in ("timeout",) if name in options}
+        batch = shell_batch(self.repository, {"T": {"shell": shell, **task}}, **options)
         run_options = RunOptions(worktree_root=str(self.trees), poll_seconds=0.2)
         (outcome,) = (await carry_out(batch, options=run_options)).tasks
         return outcome

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -18,8 +19,9 @@ import pytest
 
 from deployments import embedded_server
 from deployments.embedded_server import ServerAddress, begin_server, ensure_server, find_server, stop_server
-from deployments.server_address import ServerRecord, address_file, find_process, read_record, write_record
+from deployments.server_address import address_file, find_process, own_record, read_record, write_record
 from deployments.server_log import last_lines, log_file
+from parallel_workers.adapters.agents.process_tree import read_process
 from parallel_workers.errors import ServerError
 from parallel_workers.locations import DataFolder
 
@@ -128,13 +130,17 @@ def test_a_killed_server_is_replaced_and_keeps_its_data(folder: DataFolder) -> N
     assert fetch(f"{second.api_url}/variables/name/kept").json()["value"] == "kept"
 
 
-def test_a_process_id_used_again_is_not_our_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", [{"since_boot": 1.0}, {"boot": "another"}, {"boot": "", "process_started_at": 1.0}])
+def test_a_process_id_used_again_is_not_our_server(tmp_path: Path, changed: dict[str, Any]) -> None:
     data = DataFolder(tmp_path)
     data.server.mkdir()
     stranger = subprocess.Popen(["sleep", "60"])
     try:
-        started_at = psutil.Process(stranger.pid).create_time()
-        write_record(data.server, ServerRecord(stranger.pid, started_at - 3600, "http://127.0.0.1:9"))
+        began = read_process(stranger.pid)
+        assert began is not None
+        record = own_record("http://127.0.0.1:9")._replace(pid=stranger.pid, since_boot=began.started)
+        assert find_process(record) is not None
+        write_record(data.server, record._replace(**changed))
         assert find_server(data) is None
         (data.server / "server.lock").write_text(
             address_file(data.server).read_text(encoding="utf-8"), encoding="utf-8"
@@ -146,6 +152,15 @@ def test_a_process_id_used_again_is_not_our_server(tmp_path: Path) -> None:
         stranger.wait()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began without the wall clock")
+def test_a_clock_that_was_set_hides_no_process(tmp_path: Path) -> None:
+    # psutil's start time is that of the boot, by the clock as it is now, and what went by since
+    write_record(tmp_path, own_record("http://127.0.0.1:9")._replace(process_started_at=1.0))
+    record = read_record(address_file(tmp_path))
+    assert record is not None
+    assert find_process(record) is not None
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
 def test_a_broken_address_file_is_no_server(tmp_path: Path, text: str) -> None:
     address_file(tmp_path).write_text(text, encoding="utf-8")
@@ -154,7 +169,9 @@ def test_a_broken_address_file_is_no_server(tmp_path: Path, text: str) -> None:
 
 def test_an_ended_child_is_not_running(tmp_path: Path) -> None:
     child = subprocess.Popen(["true"])
-    record = ServerRecord(child.pid, psutil.Process(child.pid).create_time(), "http://127.0.0.1:9")
+    began = read_process(child.pid)
+    assert began is not None
+    record = own_record()._replace(pid=child.pid, since_boot=began.started)
     _wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
     assert find_process(record) is None
     child.wait()

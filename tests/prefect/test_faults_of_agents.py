@@ -9,6 +9,7 @@ from deployments.embedded_server import ServerAddress
 from flows.run_batch import RunOptions, carry_out
 from parallel_workers.adapters.agents.process_tree import find_tagged
 from parallel_workers.spec import AgentProfile
+from tests.conftest import TellFault
 from tests.prefect.batches import shell_batch
 
 _GOOD = "echo done > $PARALLEL_WORKERS_TASK_ID.txt"
@@ -21,6 +22,15 @@ _AGENTS = {
     "MISSING": "",
     "NOT-EXECUTABLE": "",
 }
+_WHAT = {
+    "DEAF": "ignores TERM",
+    "DAEMON": "leaves a daemon",
+    "FLOOD": "prints without end",
+    "CLOSES": "closes its pipes",
+    "IDLE": "ends 0 with nothing done",
+    "MISSING": "is not there",
+    "NOT-EXECUTABLE": "is not executable",
+}
 _SAID = {
     "DEAF": "agent timed out after",
     "IDLE": "agent ended 0 but left no commit and no change; when none is needed it must say so",
@@ -30,7 +40,7 @@ _SAID = {
 
 
 async def test_each_has_its_outcome_and_nothing_is_left(
-    prefect_server: ServerAddress, make_repository: Callable[..., Path], tmp_path: Path
+    prefect_server: ServerAddress, make_repository: Callable[..., Path], tmp_path: Path, tell_fault: TellFault
 ) -> None:
     program = tmp_path / "agent.sh"
     program.write_text("#!/bin/sh\n", encoding="utf-8")
@@ -46,3 +56,5 @@ async def test_each_has_its_outcome_and_nothing_is_left(
     reasons = {task.task_id: task.reason for task in outcome.tasks}
     assert {name: said for name, said in _SAID.items() if said not in reasons[name]} == {}, reasons
     assert [task.task_id for task in outcome.tasks if find_tagged(task.worker_id)] == []
+    for task in outcome.tasks:
+        tell_fault(f"agent: {_WHAT[task.task_id]}", task.result, task.reason)

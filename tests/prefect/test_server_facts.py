@@ -77,7 +77,7 @@ def test_an_embedded_server_that_hangs_or_is_on_its_way(data: DataFolder, deaf_u
 
 
 def test_a_record_of_a_dead_process_is_no_server(data: DataFolder, deaf_url: str) -> None:
-    write_record(data.server, own_record(deaf_url)._replace(process_started_at=1.0))
+    write_record(data.server, own_record(deaf_url)._replace(since_boot=1.0))
     assert look_at_server(data, {}) == ServerFacts(client_version=CLIENT)
 
 

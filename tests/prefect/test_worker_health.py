@@ -12,15 +12,17 @@ import pytest
 from filelock import Timeout
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import Completed, Failed, Pending, Running, Suspended
+from prefect.states import Cancelling, Completed, Failed, Pending, Running, Suspended
 
 from blocks.worktree_policy import WorktreePolicy
 from deployments.automations import SILENCE, ZOMBIE_RESUMED
 from deployments.server_address import ServerAddress
-from flows.flow_names import LABEL_PREFIX
+from flows.dead_engines import SEAT, engine_labels
+from flows.flow_names import LABEL_PREFIX, PRODUCT_TAG
 from flows.flow_runs import NewRun, create_flow_run
 from flows.implement_task import implement_task
-from flows.worker_health import Here, put_back, read_policy, read_workers
+from flows.run_batch import run_batch
+from flows.worker_health import Here, end_batch, put_back, read_dead_batches, read_policy, read_workers
 from flows.worker_lock import worker_lock
 from flows.worker_states import labels_of, prefect_state, read_runs, remove_worker, tags_of, to_record
 from parallel_workers.decisions.health_of_workers import SILENCE_SECONDS
@@ -160,6 +162,30 @@ async def heard_after_a_heartbeat(run: FlowRun) -> float:
             return found.heard_seconds
         await asyncio.sleep(0.1)
     raise AssertionError("the server does not tell of the heartbeat")
+
+
+@pytest.mark.parametrize("as_it_was, ended_as", [(Running(), "Crashed"), (Cancelling(), "Cancelled")])
+async def test_a_batch_is_told_of_once_its_engine_is_dead(
+    prefect_server: ServerAddress, as_it_was: State[Any], ended_as: str
+) -> None:
+    async def told_of(run: FlowRun) -> bool:
+        return str(run.id) in {batch.run_id for batch in await read_dead_batches()}
+
+    async with get_client() as client:
+        with engine_labels() as labels:
+            new = NewRun("batch b", {"spec": "tasks: []"}, [PRODUCT_TAG], labels=labels)
+            run = await create_flow_run(client, run_batch, new)
+            await client.set_flow_run_state(run.id, as_it_was, force=True)
+            assert not await told_of(run), "its engine lives"
+            assert not await end_batch(str(run.id))
+        assert await told_of(run)
+        elsewhere = await create_flow_run(client, run_batch, new._replace(labels={**labels, SEAT: "another:/data"}))
+        await client.set_flow_run_state(elsewhere.id, as_it_was, force=True)
+        assert not await told_of(elsewhere)
+    assert await end_batch(str(run.id))
+    assert (await state_of(run))[1] == ended_as
+    assert not await told_of(run)
+    assert not await end_batch(str(run.id)), "it has ended"
 
 
 async def test_a_deployed_run_without_a_heartbeat_is_scheduled_again(prefect_server: ServerAddress) -> None:

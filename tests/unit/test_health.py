@@ -14,7 +14,9 @@ from parallel_workers.health import (
     AgentProgram,
     BrokenRun,
     DatabaseFacts,
+    DeadBatch,
     EndAgents,
+    EndBatch,
     Finding,
     ForgetWorktree,
     HealthFacts,
@@ -173,6 +175,10 @@ CASES = {
     "to be cancelled by nobody": Case(
         with_run(engine_alive=False, prefect_type="CANCELLING"), "workers", PROBLEM, "to be cancelled",
         "parallel-workers terminate worker-1",
+    ),
+    "batch whose engine died": Case(
+        HEALTHY._replace(dead_batches=(DeadBatch("batch b", "run-2", "Running", 65.0),)), "workers", PROBLEM,
+        "batch b counts as Running since 1 min 5 s", "doctor --fix", EndBatch("batch b", "run-2"),
     ),
     "silent agent": Case(
         with_run(quiet_seconds=1800.0), "workers", WARNING, "nothing for 30 min", "terminate worker-1"

@@ -18,6 +18,7 @@ from loguru import logger
 
 from parallel_workers.adapters.agents.process_tree import (
     Process,
+    boot_id,
     descendants,
     end_processes,
     find_tagged,
@@ -25,7 +26,6 @@ from parallel_workers.adapters.agents.process_tree import (
     read_processes,
 )
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LOOK_SECONDS = 0.02
 _GRACE_SECONDS = 1.0
 _SUPERVISOR_SECONDS = 12.0
@@ -52,7 +52,7 @@ def note_file(folder: Path, tag: str) -> Path:
 def noted(folder: Path, tag: str) -> Iterator[None]:
     """While inside, `folder` says that an agent with this tag runs; the note stays when this process is killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(note_file(folder, tag), RunningAgent(_boot_id()))
+    _write(note_file(folder, tag), RunningAgent(boot_id()))
     try:
         yield
     finally:
@@ -63,7 +63,7 @@ def note_supervisor(folder: Path, tag: str, supervisor: int) -> None:
     """Add who supervises it."""
     process = read_process(supervisor)
     if process is not None:
-        _write(note_file(folder, tag), RunningAgent(_boot_id(), supervisor, process.started))
+        _write(note_file(folder, tag), RunningAgent(boot_id(), supervisor, process.started))
 
 
 def end_leftovers(folder: Path, tag: str, *, patience_seconds: float = _SUPERVISOR_SECONDS) -> int | None:
@@ -95,14 +95,10 @@ def _find_leftovers(was: RunningAgent, tag: str) -> tuple[Process, ...]:
 
 def _find_supervisor(was: RunningAgent) -> Process | None:
     """The very process that was noted, if it lives."""
-    if not was.supervisor or was.boot != _boot_id():
+    if not was.supervisor or was.boot != boot_id():
         return None
     now = read_process(was.supervisor)
     return now if now is not None and now.alive and now.started == was.started else None
-
-
-def _boot_id() -> str:
-    return _BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else ""
 
 
 def _write(note: Path, running: RunningAgent) -> None:
@@ -119,4 +115,4 @@ def _read(note: Path) -> RunningAgent | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        return RunningAgent(_boot_id())
+        return RunningAgent(boot_id())

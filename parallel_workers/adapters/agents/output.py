@@ -11,6 +11,9 @@ from pathlib import Path
 from parallel_workers.ports import LineSink
 
 MAX_LINE_BYTES = 16 * 1024
+NOT_KEPT = "[parallel-workers] output is no longer kept in "
+"""How the line begins that says so; the log file and the reason follow."""
+
 CUT_MARK = b" [...cut]"
 LAST_LINES = 40
 
@@ -139,6 +142,12 @@ class OutputDigest:
             self._passed += passing
         self._left_out += count - passing
 
+    def say(self, message: str) -> None:
+        """Add a line of our own; it is passed on however much the agent prints."""
+        self.lines += 1
+        self._last.append(message.encode())
+        self._on_line(message)
+
     def report_left_out(self) -> None:
         """Say how many lines were not passed on since the last time, if any."""
         if self._left_out:
@@ -150,7 +159,8 @@ class LineThrottle:
     """A `LineSink` before another one that costs something (Prefect's logs).
 
     The first `first` lines pass, then at most `per_second` in any second; the rest is counted and said, with
-    where the whole output is. Call `close` at the end, for the last count.
+    where the whole output is. That it is not kept there any more always passes, once. Call `close` at the end, for
+    the last count.
     """
 
     def __init__(
@@ -165,9 +175,14 @@ class LineThrottle:
         self._sink, self._log_file, self._clock = sink, log_file, clock
         self._free, self._per_second = first, per_second
         self._second, self._passed, self._left_out = 0, 0, 0
+        self._warned = False
 
     def __call__(self, line: str) -> None:
         """Pass the line on, or count it."""
+        if line.startswith(NOT_KEPT) and not self._warned:
+            self._warned = True
+            self._sink(line)
+            return
         if self._free > 0:
             self._free -= 1
             self._sink(line)
@@ -188,5 +203,6 @@ class LineThrottle:
 
     def _say_left_out(self) -> None:
         if self._left_out:
-            self._sink(f"[parallel-workers] {self._left_out:,} lines left out here; all output: {self._log_file}")
+            where = f"not all of it is in {self._log_file}" if self._warned else f"all output: {self._log_file}"
+            self._sink(f"[parallel-workers] {self._left_out:,} lines left out here; {where}")
             self._left_out = 0

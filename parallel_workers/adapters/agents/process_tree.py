@@ -18,6 +18,7 @@ from typing import NamedTuple
 TAG_VARIABLE = "PARALLEL_WORKERS_RUN"
 """Set in the environment of every agent, and so inherited by whatever it starts."""
 
+_BOOT = "/proc/sys/kernel/random/boot_id"
 _LOOK_AGAIN_SECONDS = 0.02
 _KILL_SECONDS = 5.0
 _HAS_PROC = sys.platform == "linux"
@@ -26,7 +27,9 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Process(NamedTuple):
-    """One process at one moment. `started` tells it from a later one that got the same pid.
+    """One process at one moment. `started` tells it from a later one that got the same pid, until the next boot.
+
+    On Linux it counts from boot, so that setting the clock does not change it.
 
     `cpu_seconds` includes the children it has waited for; `rss_bytes` is resident memory.
     """
@@ -40,6 +43,13 @@ class Process(NamedTuple):
 
 
 ProcessTable = Mapping[int, Process]
+
+
+def boot_id() -> str:
+    """Which boot of the machine this is; '' where that is not told."""
+    with contextlib.suppress(OSError), open(_BOOT, encoding="ascii") as file:  # noqa: PTH123 — no pathlib in the supervisor
+        return file.read().strip()
+    return ""
 
 
 def read_processes() -> dict[int, Process]:

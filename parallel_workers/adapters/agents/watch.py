@@ -10,7 +10,7 @@ import time
 
 from parallel_workers.adapters.agents.launcher import Launch, Report
 from parallel_workers.adapters.agents.liveness import LifeSigns
-from parallel_workers.adapters.agents.output import LineAssembler, OutputDigest
+from parallel_workers.adapters.agents.output import NOT_KEPT, LineAssembler, OutputDigest
 from parallel_workers.adapters.agents.process_tree import Process, end_processes, find_tagged, still_alive
 from parallel_workers.adapters.agents.run_log import RunLog
 from parallel_workers.agent_runs import AgentCommand, AgentEnd, AgentResult
@@ -87,10 +87,10 @@ class Watch:
         trouble = self._log.write(block)
         self._digest.take(block, now)
         if trouble:
-            self._say(f"output is no longer kept in {self._command.log_file}: {trouble}")
+            self._digest.say(f"{NOT_KEPT}{self._command.log_file}: {trouble}")
 
     def _say(self, message: str) -> None:
-        self._digest.take(f"[parallel-workers] {message}\n".encode(), time.monotonic())
+        self._digest.say(f"[parallel-workers] {message}")
 
     def _result(self, grace_seconds: float) -> AgentResult:
         """The result, once everything has ended."""
