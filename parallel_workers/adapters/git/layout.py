@@ -94,9 +94,9 @@ def read_head(git_dir: Path) -> str | None:
 def read_last_head(git_dir: Path) -> str | None:
     """The commit that HEAD of a worktree was last moved to, by its reflog: known also when its branch is gone."""
     lines = (_read(git_dir / "logs" / "HEAD") or "").splitlines()
-    # a line is `<old sha> <new sha> <who and when>\t<message>`
-    sha = lines[-1].split(" ", 2)[1] if lines and lines[-1].count(" ") > 1 else ""
-    return sha if _SHA.fullmatch(sha) and sha.strip("0") else None
+    # a line is `<old sha> <new sha> <who and when>\t<message>`; new is all zeros when the branch was deleted
+    old_and_new = lines[-1].split(" ", 2)[:2] if lines and lines[-1].count(" ") > 1 else []
+    return next((sha for sha in reversed(old_and_new) if _SHA.fullmatch(sha) and sha.strip("0")), None)
 
 
 def linked_worktrees(common_dir: Path) -> tuple[LinkedWorktree, ...]:
