@@ -77,3 +77,21 @@ def test_what_looks_alike_is_saved(
     assert ref is not None
     assert git(repository.path, "rev-parse", f"{ref}^1") == head
     assert git(repository.path, "branch", "--list", plan.branch) == ""
+
+
+@pytest.mark.parametrize("how", ["grafts", "replace"])
+def test_a_bent_history_does_not_make_work_look_merged(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git, how: str
+) -> None:
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    head = commit(git, plan.path, "one.txt", "one")
+    if how == "grafts":
+        (repository.common_dir / "info").mkdir(exist_ok=True)
+        (repository.common_dir / "info/grafts").write_text(f"{plan.base_sha} {head}\n", encoding="utf-8")
+    else:
+        git(repository.path, "replace", head, plan.base_sha)
+
+    ref = repository.remove_worker(plan, head)
+
+    assert git(repository.path, "--no-replace-objects", "rev-parse", f"{ref}^1") == head
