@@ -92,6 +92,10 @@ class UnsavedWorkError(ParallelWorkersError):
     """Removing this would lose work; the message names what and how to save it."""
 
 
+class RestoreFailedError(ParallelWorkersError):
+    """A rescue could not be brought back; nothing half-made is left, and the rescue is as it was."""
+
+
 class BaseBranchError(ParallelWorkersError):
     """The base branch is missing, unborn or no branch."""
 

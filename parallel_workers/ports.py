@@ -62,6 +62,14 @@ class GitRepository(Protocol):
         """What the worktree holds beyond `base_sha`."""
         ...
 
+    def hold_branch(self, worktree: Path, branch: str) -> None:
+        """Return if the worktree is on its branch; one that was deleted under it comes back where it was.
+
+        Raises:
+            AgentFailedError: the worktree is gone, or on another branch. Nothing was changed.
+        """
+        ...
+
     def commit_all(self, worktree: Path, message: str) -> str | None:
         """Commit everything uncommitted (ignored files stay out); the new sha, or None when clean."""
         ...

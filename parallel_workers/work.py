@@ -27,6 +27,7 @@ from parallel_workers.ports import AgentRunner, GitRepository, LineSink
 from parallel_workers.prompts import render_prompt
 from parallel_workers.spec import DEFAULT_GATE_ROUNDS, Gate, PromptDelivery, TaskOrder
 from parallel_workers.work_report import GateResult, WorkCommit, WorkReport
+from parallel_workers.worktrees import BranchWork
 
 
 class Bench(NamedTuple):
@@ -167,6 +168,7 @@ def carry_out(order: TaskOrder, start: WorkStart, bench: Bench) -> WorkReport:
             _refuse_stopped(result)
             reach("agent.ended")
             effort = effort.plus(result)
+            _hold_branch(order, result, bench)
             unsolved = _find_unsolved(order, start, result, bench)
             if unsolved:
                 bench.on_line(f"still in conflict (round {effort.rounds}): {unsolved}")
@@ -183,6 +185,17 @@ def carry_out(order: TaskOrder, start: WorkStart, bench: Bench) -> WorkReport:
         feedback = f"The gate `{failed.name}` does not hold. It said:\n\n{failed.output}\n\nMend this."
         failure = GateFailedError(f"gate {failed.name} still fails after {effort.rounds} rounds:\n{failed.output}")
     raise failure
+
+
+def _hold_branch(order: TaskOrder, result: AgentResult, bench: Bench) -> None:
+    """See that the agent left its branch where commits belong; how it ended itself comes first in what is said."""
+    try:
+        bench.git.hold_branch(Path(order.worktree), order.branch)
+    except AgentFailedError as strayed:
+        ended = judge_evidence(result, BranchWork("", (), 0, 0, 0, ""), clean=False)
+        if isinstance(ended, Failed) and (result.end is not AgentEnd.EXITED or result.exit_code != 0):
+            raise AgentFailedError(f"{ended.reason}\nBesides, {strayed}") from strayed
+        raise
 
 
 def _find_unsolved(order: TaskOrder, start: WorkStart, result: AgentResult, bench: Bench) -> str:

@@ -212,6 +212,23 @@ def test_an_unborn_branch_comes_back_as_a_branch(
     assert git(repository.path, "rev-list", "--count", "back") == "1"
 
 
+def test_what_an_agent_hid_from_git_is_saved(repository: GitPythonRepository, make_plan: MakePlan) -> None:
+    exclude = repository.common_dir / "info/exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    exclude.write_text("*.users\n", encoding="utf-8")
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    exclude.write_bytes(b"*.users\n# new\nhidden*\n\xff\n!not-hidden\n")
+    repository.ensure_worktree(plan)
+    for name in ("a.users", "hidden.txt", "src/hidden.md", "not-hidden"):
+        (plan.path / name).write_text(name, encoding="utf-8")
+
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    found = repository.find_rescue(str(ref))
+    assert {file.path for file in found.files} == {"hidden.txt", "src/hidden.md", "not-hidden"}
+
+
 def test_a_locked_one_is_saved_when_forced(
     repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
 ) -> None:

@@ -17,8 +17,8 @@ from parallel_workers.adapters.git.repository import open_repository
 from parallel_workers.worktrees import WorktreePlan
 from tests.git.folders import picture
 
-NAMES = ("a.txt", "b.bin", "dir/c.txt", "dir/sub/d", "dir", "e\udcff", "f g", "link", ".gitignore")
-CONTENTS = (b"", b"one\n", b"two\r\n", b"\0\xff", b"e\xcc\x81", b"*.bin\n", b"x" * 5_000)
+NAMES = ("a.txt", "b.bin", "dir/c.txt", "dir/sub/d", "dir", "e\udcff", "f g", "link", "link\r", "\rh", ".gitignore")
+CONTENTS = (b"", b"one\n", b"two\r\n", b"\0\xff", b"e\xcc\x81", b"*.bin\n", b"x" * 5_000, b"z")
 
 
 class Step(NamedTuple):
@@ -90,7 +90,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("base") / "repo"
     root.mkdir()
     git(root, "init", "--quiet", "--initial-branch=main")
-    for name in ("a.txt", "dir/c.txt", "dir/sub/d", "z/kept"):
+    for name in ("a.txt", "dir/c.txt", "dir/sub/d", "z/c.txt", "z/kept"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"base\n")
     git(root, "add", "--all")

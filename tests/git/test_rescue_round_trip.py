@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +52,8 @@ def programs_and_links(path: Path, git: Git) -> None:
 
 def empty_and_strange_names(path: Path, git: Git) -> None:
     (path / "empty").touch()
-    for name in (b"\xff\xfe.bin", b"new\nline", b'"quoted"', b" space ", b"tab\t", "ü".encode(), b"-dash", b"back\\s"):
+    names = (b"\xff\xfe.bin", b"new\nline", b'"quoted"', b" space ", b"tab\t", "ü".encode(), b"-dash", b"back\\s")
+    for name in (*names, b"cr", b"cr\r"):
         Path(os.fsdecode(os.path.join(os.fsencode(path), name))).write_bytes(name)  # noqa: PTH118
 
 
@@ -60,8 +63,8 @@ def names_git_guards(path: Path, git: Git) -> None:
     (path / "src/.GIT").write_text("x", encoding="utf-8")
 
 
-def fifty_megabytes(path: Path, git: Git) -> None:
-    (path / "large.bin").write_bytes(os.urandom(1024 * 1024) * 50)
+def twenty_megabytes(path: Path, git: Git) -> None:
+    (path / "large.bin").write_bytes(os.urandom(1024 * 1024) * 20)
 
 
 def line_ends_that_a_filter_changes(path: Path, git: Git) -> None:
@@ -78,6 +81,14 @@ def a_file_where_a_folder_was(path: Path, git: Git) -> None:
     (path / "README.md").unlink()
     (path / "README.md").mkdir()
     (path / "README.md/inner.txt").write_text("inner\n", encoding="utf-8")
+
+
+def a_link_where_a_folder_was(path: Path, git: Git) -> None:
+    (path / "other").mkdir()
+    (path / "other/one.txt").write_text("not that of src\n", encoding="utf-8")
+    (path / "src/one.txt").unlink()
+    (path / "src").rmdir()
+    (path / "src").symlink_to("other")
 
 
 def files_git_does_not_look_at(path: Path, git: Git) -> None:
@@ -107,9 +118,10 @@ KINDS = [
     programs_and_links,
     empty_and_strange_names,
     names_git_guards,
-    fifty_megabytes,
+    twenty_megabytes,
     line_ends_that_a_filter_changes,
     a_file_where_a_folder_was,
+    a_link_where_a_folder_was,
     files_git_does_not_look_at,
     intended_to_be_added,
     many_folders,
@@ -133,6 +145,53 @@ def test_everything_comes_back(
     assert git(tmp_path / "back", "diff", "--cached", "--raw", "--no-abbrev") == staged
     assert len(repository.list_rescues()) == 1
     assert (restored.branch, restored.head_sha) == ("back", plan.base_sha)
+
+
+def test_no_link_is_followed_out_of_the_worktree(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "one.txt").write_text("not for anybody\n", encoding="utf-8")
+    (plan.path / "src/one.txt").unlink()
+    (plan.path / "src").rmdir()
+    (plan.path / "src").symlink_to(outside)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    found = repository.find_rescue(str(ref))
+    repository.restore_rescue(found, "back", tmp_path / "back")
+    # as an earlier version, which followed the link, saved it
+    blob = git(repository.path, "rev-parse", f"{plan.base_sha}:README.md")
+    followed = tuple(one._replace(mode="100644", sha=blob) if one.mode == "000000" else one for one in found.files)
+    repository.restore_rescue(found._replace(files=followed), "again", tmp_path / "again")
+
+    assert git(repository.path, "ls-tree", "-r", "--name-only", str(ref)).split() == ["README.md", "src"]
+    for back in ("back", "again"):
+        assert (tmp_path / back / "src").readlink() == outside
+    assert [(file.name, file.read_text()) for file in outside.iterdir()] == [("one.txt", "not for anybody\n")]
+
+
+def test_a_large_file_comes_back_without_being_read_into_memory(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    size = 200 * 1024 * 1024
+    with (plan.path / "large.bin").open("wb") as file:
+        file.truncate(size)
+    ref = str(repository.remove_worktree(plan.path, force=True))
+    restore = (
+        "import resource, sys; from pathlib import Path\n"
+        "from parallel_workers.adapters.git.repository import open_repository\n"
+        "repository = open_repository(Path(sys.argv[1]))\n"
+        "found = repository.find_rescue(sys.argv[2])\n"
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[4]),) * 2)\n"
+        "repository.restore_rescue(found, 'back', Path(sys.argv[3]))\n"
+    )
+    arguments = (str(repository.path), ref, str(tmp_path / "back"), str(size // 2))
+    done = subprocess.run([sys.executable, "-c", restore, *arguments], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "back/large.bin").stat().st_size == size
 
 
 def test_as_a_branch_it_is_one_commit(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:

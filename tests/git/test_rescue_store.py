@@ -12,6 +12,7 @@ from parallel_workers.adapters.git.repository import GitPythonRepository
 from parallel_workers.errors import (
     GitCommandError,
     ParallelWorkersError,
+    RestoreFailedError,
     UnsavedWorkError,
     UsageError,
     WorktreeConflictError,
@@ -100,7 +101,7 @@ def test_a_link_on_the_way_is_not_followed(repository: GitPythonRepository, tmp_
     repository.restore_rescue(found, "back", tmp_path / "back")
 
     assert list((tmp_path / "outside").iterdir()) == []
-    assert (tmp_path / "back/way/file").read_text(encoding="utf-8") == "planted"
+    assert (tmp_path / "back/way").readlink() == tmp_path / "outside"
 
 
 @pytest.mark.parametrize("manifest", [[], {}, {"files": 7}, "text", {"worker": "w", "files": [["one"]]}])
@@ -152,3 +153,28 @@ def test_a_branch_is_not_left_behind_when_the_worktree_cannot_be_made(
         repository.restore_rescue(found, "back", tmp_path / "file/back")
 
     assert git(repository.path, "branch", "--list", "back") == ""
+
+
+@pytest.mark.parametrize("what", ["cannot be written", "is not there", "HEAD's is not there"])
+def test_nothing_half_made_is_left_of_a_restore_that_fails(
+    repository: GitPythonRepository, tmp_path: Path, git: Git, what: str
+) -> None:
+    manifest = manifest_of(repository, git, "x" * 300 if what == "cannot be written" else "new.txt")
+    if what == "is not there":
+        manifest = {**manifest, "files": [["untracked", "new.txt", "100644", "1" * 40]]}
+    plant(repository, git, manifest)
+    (found,) = repository.list_rescues()
+    if what == "HEAD's is not there":
+        lost = git(repository.path, "rev-parse", "HEAD:src/one.txt")
+        (repository.common_dir / "objects" / lost[:2] / lost[2:]).unlink()
+    back = tmp_path / "back"
+    back.mkdir()
+
+    kind = UnsavedWorkError if what == "is not there" else RestoreFailedError
+    with pytest.raises(kind, match=r"Nothing is left of it, and the rescue is still there|is not in the repository"):
+        repository.restore_rescue(found, "back", back)
+
+    assert list(back.iterdir()) == []
+    assert repository.list_worktrees() == ()
+    assert git(repository.path, "branch", "--list", "back") == ""
+    assert repository.list_rescues() == (found,)

@@ -13,12 +13,16 @@ from tests.conftest import TellFault
 from tests.prefect.batches import shell_batch
 
 _GOOD = "echo done > $PARALLEL_WORKERS_TASK_ID.txt"
+_COMMITTED = f"{_GOOD}; git add --all; git -c user.name=A -c user.email=a@example.invalid commit -qm half"
 _AGENTS = {
     "DEAF": "trap '' TERM; while :; do sleep 0.1; done",
     "DAEMON": f"{_GOOD}; setsid sh -c 'trap \"\" TERM; sleep 300' > /dev/null 2>&1 &",
     "FLOOD": f"yes | head -c 30000000; {_GOOD}",
     "CLOSES": f"exec >&- 2>&-; sleep 0.2; {_GOOD}",
     "IDLE": "true",
+    "SWITCHES": f"{_COMMITTED}; git switch -qc side; echo rest > rest.txt",
+    "DELETES": f"{_COMMITTED}; git update-ref -d refs/heads/$PARALLEL_WORKERS_BRANCH; echo rest > rest.txt",
+    "REMOVES": f"{_COMMITTED}; git worktree remove --force .",
     "MISSING": "",
     "NOT-EXECUTABLE": "",
 }
@@ -34,6 +38,8 @@ _WHAT = {
 _SAID = {
     "DEAF": "agent timed out after",
     "IDLE": "agent ended 0 but left no commit and no change; when none is needed it must say so",
+    "SWITCHES": "on side, not on feature/switches. Nothing was committed, pushed or removed",
+    "REMOVES": "the agent removed its own worktree",
     "MISSING": "no program `no-such-agent` in the worker's PATH; install it, or change `agents: agent-MISSING",
     "NOT-EXECUTABLE": "is not executable: chmod +x",
 }

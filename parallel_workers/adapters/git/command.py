@@ -39,7 +39,8 @@ class GitOptions(NamedTuple):
 
     `environment` is laid over the hardened one; `config` outranks every config file; `stdin` is given as
     it is; `inherited_fds` stay open in git, so that a lock we hold outlives us for as long as git runs;
-    with `secretless` git sees nothing of our environment but what it cannot do without.
+    with `secretless` git sees nothing of our environment but what it cannot do without. What git says goes into
+    `output` as it comes, where it is too much for memory; then `GitOutput.stdout` is empty.
     """
 
     environment: Mapping[str, str] | None = None
@@ -47,6 +48,7 @@ class GitOptions(NamedTuple):
     stdin: str | bytes | None = None
     inherited_fds: tuple[int, ...] = ()
     secretless: bool = False
+    output: BinaryIO | None = None
 
 
 _NO_OPTIONS = GitOptions()
@@ -55,6 +57,7 @@ _WORKTREE_IN_MOTION = re.compile(
 )
 """git reads the records of all worktrees before it does anything, and dies of one just being made or removed."""
 _IN_MOTION_PAUSES_SECONDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_BYTES_AT_ONCE = 1024 * 1024
 _PIPE_HOLDS = 4096
 """Bytes that a pipe takes at once everywhere, without anybody reading yet."""
 
@@ -111,9 +114,9 @@ def _ask_once(location: Path, arguments: tuple[str, ...], options: GitOptions) -
     # -C and not Git(location): GitPython expands `$NAME` and `~` in its working directory
     command = [*prefix, "git", "-C", str(location), *arguments]
     if options.stdin is None:
-        return _execute(command, environment, options.inherited_fds, None)
+        return _execute(command, environment, options, None)
     with _readable(options.stdin) as stream:
-        return _execute(command, environment, options.inherited_fds, stream)
+        return _execute(command, environment, options, stream)
 
 
 def _readable(text: str | bytes) -> IO[bytes]:
@@ -131,7 +134,7 @@ def _readable(text: str | bytes) -> IO[bytes]:
 
 
 def _execute(
-    command: list[str], environment: Mapping[str, str], inherited_fds: tuple[int, ...], stdin: IO[bytes] | None
+    command: list[str], environment: Mapping[str, str], options: GitOptions, stdin: IO[bytes] | None
 ) -> GitOutput:
     try:
         # a fresh Git per call: it holds no state that threads could share
@@ -144,7 +147,9 @@ def _execute(
             env=environment,
             # a session of its own: Ctrl-C does not kill git between two writes, and ssh finds no terminal to ask on
             start_new_session=True,
-            pass_fds=inherited_fds,
+            pass_fds=options.inherited_fds,
+            output_stream=options.output,
+            max_chunk_size=_BYTES_AT_ONCE,
         )
     except GitCommandNotFound as error:
         raise UsageError(f"git was not found on PATH; install git {OLDEST_GIT} or newer") from error

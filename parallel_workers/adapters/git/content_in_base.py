@@ -1,8 +1,9 @@
 """Noticing that work is in its base, however it got there: the local forge and every removal ask here.
 
-In order of cost, each for any number of heads in a fixed number of processes:
-ancestry (a merge commit, a fast-forward), patch ids (a squash, a rebase, cherry-picks; also when the base
-went on to change the same lines), a simulated merge that changes nothing.
+Each for any number of heads in a fixed number of processes: ancestry (a merge commit, a fast-forward), or a
+simulated merge that changes nothing. Patch ids only say at which commit of the base to try that merge, for when
+the base went on to change the same lines (a squash, a rebase, cherry-picks): they know nothing of where in a file
+a line stands, of modes, or of what a merge commit changed by itself.
 """
 
 from __future__ import annotations
@@ -68,11 +69,12 @@ def find_content(
 
     `since` are commits at which the base stood when the heads were not in it. At most nine processes.
     """
-    landed = _find_patches(store, base, heads, ahead, since)
-    merged = merge_trees(store, [(base, base), *((base, head) for head in heads)])
-    for head, result in zip(heads, merged[1:], strict=True):
-        if head not in landed and not result.conflicts and result.tree == merged[0].tree:
-            landed[head] = Landing(base, "same content")
+    likely = _find_patches(store, base, heads, ahead, since)
+    landings = [(head, likely[head]) for head in heads if head in likely]
+    landings += [(head, Landing(base, "same content")) for head in heads]
+    landed: dict[str, Landing] = {}
+    for head, landing in _confirm(store, landings):
+        landed.setdefault(head, landing)
     return landed
 
 
@@ -81,16 +83,28 @@ def is_content_in_base(store: ObjectStore, base: str, head: str, since: str) -> 
     ahead = find_ahead(store, base, [head])
     if head not in ahead.parents:
         return True
-    unchanged, merged = merge_trees(store, [(base, base), (base, head)])
-    if not merged.conflicts and merged.tree == unchanged.tree:
+    if _confirm(store, [(head, Landing(base, "same content"))]):
         return True
-    return head in _find_patches(store, base, [head], ahead, [since])
+    likely = _find_patches(store, base, [head], ahead, [since])
+    return bool(likely and _confirm(store, list(likely.items())))
+
+
+def _confirm(store: ObjectStore, landings: Sequence[tuple[str, Landing]]) -> list[tuple[str, Landing]]:
+    """Those of `landings` whose commit of the base is not changed by merging the head into it; one process."""
+    pairs = [pair for head, landing in landings for pair in ((landing.sha, landing.sha), (landing.sha, head))]
+    results = merge_trees(store, pairs)
+    return [
+        landing
+        for landing, unchanged, merged in zip(landings, results[0::2], results[1::2], strict=True)
+        if not merged.conflicts and merged.tree == unchanged.tree
+    ]
 
 
 def _find_patches(
     store: ObjectStore, base: str, heads: Sequence[str], ahead: Ahead, since: Iterable[str]
 ) -> dict[str, Landing]:
-    commits = {head: [sha for sha in ahead.of(head)[0] if len(ahead.parents[sha]) == 1] for head in heads}
+    """Where in the base the heads seem to have come in: the last commit that has a patch of theirs."""
+    commits = {head: ahead.of(head)[0] for head in heads}
     new_in_base = _base_commits(store, base, tuple(dict.fromkeys(since)))
     if not new_in_base:
         return {}
@@ -100,11 +114,14 @@ def _find_patches(
     whole = _squash_patches(store, base, [head for head in heads if len(commits[head]) != 1], ahead)
     landed = {}
     for head in heads:
-        own_patches = [patches[sha] for sha in commits[head] if sha in patches]
+        # a merge commit may have changed what no patch of a commit shows
+        linear = all(len(ahead.parents[sha]) == 1 for sha in commits[head])
+        own_patches = {patches[sha] for sha in commits[head] if sha in patches} if linear else set()
         if whole.get(head) in in_base:
             landed[head] = Landing(in_base[whole[head]], "squash")
-        elif own_patches and all(patch in in_base for patch in own_patches):
-            landed[head] = Landing(in_base[own_patches[0]], "rebase" if len(own_patches) > 1 else "same patch")
+        elif own_patches and own_patches <= in_base.keys():
+            last = min((in_base[patch] for patch in own_patches), key=new_in_base.index)
+            landed[head] = Landing(last, "rebase" if len(own_patches) > 1 else "same patch")
     return landed
 
 
@@ -138,5 +155,5 @@ def _patch_ids(store: ObjectStore, lines: Iterable[str]) -> dict[str, str]:
     # options of its own: the user's diff settings would change the patches, not on both sides alike
     options = ("-p", "--root", "--no-renames", "--no-ext-diff", "--no-textconv", "--full-index", "--no-color")
     patches = store.git("diff-tree", "--stdin", *options, stdin=asked)
-    rows = (line.split() for line in store.git("patch-id", "--stable", stdin=patches + "\n").split("\n"))
+    rows = (line.split() for line in store.git("patch-id", "--verbatim", stdin=patches + "\n").split("\n"))
     return {row[1]: row[0] for row in rows if row}

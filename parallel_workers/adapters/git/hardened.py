@@ -39,6 +39,7 @@ _HARDENED_CONFIG: ConfigPairs = (
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "60"),
     ("advice.detachedHead", "false"),
+    ("advice.graftFileDeprecated", "false"),
 )
 
 _FIXED = {
@@ -46,6 +47,9 @@ _FIXED = {
     "GIT_EDITOR": "true",
     "GIT_SEQUENCE_EDITOR": "true",
     "GIT_PAGER": "cat",
+    # history is what the commits say: neither info/grafts nor a replace ref makes lost work look merged
+    "GIT_GRAFT_FILE": "/dev/null",
+    "GIT_NO_REPLACE_OBJECTS": "1",
     "LC_ALL": "C",
     "LANGUAGE": "C",
 }

@@ -12,6 +12,9 @@ _BRANCHES = "refs/heads/"
 _WORKER_FILE = "parallel-workers-worker"
 _PATHS_FILE = "parallel-workers-paths"
 _KEEP_IGNORED_FILE = "parallel-workers-keep-ignored"
+_EXCLUDE_FILE = "parallel-workers-exclude"
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+"""A byte that is no UTF-8, as it was read; in a pattern `?` stands for it."""
 
 
 class LinkedWorktree(NamedTuple):
@@ -44,6 +47,8 @@ class LinkedWorktree(NamedTuple):
 
     def note_worker(self, worker: str) -> None:
         """Remember which worker this worktree was made for; the note goes when the worktree goes."""
+        exclude = _read(self._shared_exclude) or ""
+        (self.admin / _EXCLUDE_FILE).write_text(exclude, encoding="utf-8", errors="surrogateescape")
         (self.admin / _WORKER_FILE).write_text(worker, encoding="utf-8")
 
     @property
@@ -57,13 +62,28 @@ class LinkedWorktree(NamedTuple):
 
     @property
     def keep_ignored(self) -> tuple[str, ...]:
-        """Patterns of ignored files that are to be saved before it is removed, as we noted them."""
-        return tuple((_read(self.admin / _KEEP_IGNORED_FILE) or "").splitlines())
+        """Patterns of ignored files that are to be saved before it is removed.
+
+        They are those that we noted, and what `info/exclude` gained since the worktree was made: an agent can write
+        there, and what it has hidden from git is not what the user wanted to be ignored.
+        """
+        noted = (_read(self.admin / _KEEP_IGNORED_FILE) or "").splitlines()
+        at_first = _read(self.admin / _EXCLUDE_FILE)
+        if at_first is None:
+            return tuple(noted)
+        known = frozenset(at_first.split("\n"))
+        gained = (line for line in (_read(self._shared_exclude) or "").split("\n") if line not in known)
+        return (*noted, *(_NO_TEXT.sub("?", line) for line in gained if line and line[0] not in "#!"))
 
     def note_keep_ignored(self, patterns: tuple[str, ...]) -> None:
         """Remember the patterns, for whatever verb removes the worktree later."""
-        if patterns != self.keep_ignored:
-            (self.admin / _KEEP_IGNORED_FILE).write_text("\n".join(patterns), encoding="utf-8")
+        text = "\n".join(patterns)
+        if text != (_read(self.admin / _KEEP_IGNORED_FILE) or ""):
+            (self.admin / _KEEP_IGNORED_FILE).write_text(text, encoding="utf-8")
+
+    @property
+    def _shared_exclude(self) -> Path:
+        return self.admin.parent.parent / "info" / "exclude"
 
 
 def read_ref(common_dir: Path, ref: str) -> str | None:
@@ -94,9 +114,9 @@ def read_head(git_dir: Path) -> str | None:
 def read_last_head(git_dir: Path) -> str | None:
     """The commit that HEAD of a worktree was last moved to, by its reflog: known also when its branch is gone."""
     lines = (_read(git_dir / "logs" / "HEAD") or "").splitlines()
-    # a line is `<old sha> <new sha> <who and when>\t<message>`
-    sha = lines[-1].split(" ", 2)[1] if lines and lines[-1].count(" ") > 1 else ""
-    return sha if _SHA.fullmatch(sha) and sha.strip("0") else None
+    # a line is `<old sha> <new sha> <who and when>\t<message>`; new is all zeros when the branch was deleted
+    old_and_new = lines[-1].split(" ", 2)[:2] if lines and lines[-1].count(" ") > 1 else []
+    return next((sha for sha in reversed(old_and_new) if _SHA.fullmatch(sha) and sha.strip("0")), None)
 
 
 def linked_worktrees(common_dir: Path) -> tuple[LinkedWorktree, ...]:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from parallel_workers.adapters.git.askpass import GitCredential, answering
 from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git, checked
@@ -99,6 +99,14 @@ class OpenedRepository:
         environment = {"GIT_DIR": str(self.common_dir), **(env or {})}
         options = GitOptions(environment, self.config, stdin, inherited_fds)
         return ask_git(self.path, *arguments, options=options)
+
+    def copy_blob(self, sha: str, target: BinaryIO) -> None:
+        """Write the content of a blob into `target`, however large it is. Raises GitCommandError."""
+        self.trusted_config.ensure_unchanged()
+        # git itself reads what is smaller than this into memory
+        arguments = ("-c", "core.bigFileThreshold=16m", "cat-file", "blob", sha)
+        options = GitOptions({"GIT_DIR": str(self.common_dir)}, self.config, output=target)
+        checked(ask_git(self.path, *arguments, options=options), arguments)
 
     def ask_remote(self, *arguments: str, inherited_fds: tuple[int, ...] = ()) -> GitOutput:
         """As `ask`, for a command that talks to the remote: with the credential for it, if there is one.

@@ -17,8 +17,12 @@ DURABLE = ("-c", "core.fsync=committed,loose-object,reference", "-c", "core.bigF
 
 
 def read_modes(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """git's mode for each file as it lies there; `GONE` for what is not there, or is neither file nor link."""
-    return {name: _read_mode(folder / name) for name in names}
+    """git's mode for each file as it lies there; `GONE` for what is not there, or is neither file nor link.
+
+    What lies behind a folder that is a link now is not there either: it is not the worktree's.
+    """
+    real: dict[Path, bool] = {folder: True}
+    return {name: _read_mode(folder / name) if _is_real((folder / name).parent, real) else GONE for name in names}
 
 
 def store_files(opened: OpenedRepository, folder: Path, modes: Mapping[str, str]) -> dict[str, str]:
@@ -29,8 +33,8 @@ def store_files(opened: OpenedRepository, folder: Path, modes: Mapping[str, str]
     """
     files = [name for name, mode in modes.items() if mode in {FILE, PROGRAM}]
     links = [name for name, mode in modes.items() if mode == LINK]
-    # `--stdin-paths` takes a name per line
-    plain = [name for name in files if "\n" not in name]
+    # `--stdin-paths` takes a name per line, and a carriage return at its end for a part of the line's end
+    plain = [name for name in files if not {"\n", "\r"} & set(str(folder / name))]
     blobs = dict(zip(plain, _hash_paths(opened, [folder / name for name in plain]), strict=True))
     for name in files:
         if name not in blobs:
@@ -58,6 +62,13 @@ def _hash_paths(opened: OpenedRepository, paths: list[Path]) -> list[str]:
         return []
     asked = "".join(f"{path}\n" for path in paths)
     return opened.git(*DURABLE, "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=asked).split("\n")
+
+
+def _is_real(folder: Path, real: dict[Path, bool]) -> bool:
+    """Whether neither `folder` nor any on the way to it is a link; `real` has those that were looked at."""
+    if folder not in real:
+        real[folder] = _is_real(folder.parent, real) and not folder.is_symlink()
+    return real[folder]
 
 
 def _read_mode(path: Path) -> str:

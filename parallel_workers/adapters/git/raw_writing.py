@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
 
 from parallel_workers.adapters.git.file_states import GONE
 from parallel_workers.adapters.git.opened import OpenedRepository
@@ -12,7 +14,8 @@ from parallel_workers.adapters.git.raw_files import LINK, PROGRAM
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.rescues import SavedFile
 
-_BYTES_AT_ONCE = 32 * 1024 * 1024
+_BYTES_AT_ONCE = 8 * 1024 * 1024
+"""What is read at one go takes several times that in memory; a file that is larger goes to the disk as it comes."""
 
 
 def write_files(opened: OpenedRepository, folder: Path, files: Sequence[SavedFile]) -> None:
@@ -26,14 +29,24 @@ def write_files(opened: OpenedRepository, folder: Path, files: Sequence[SavedFil
     for file in files:
         if file.mode == GONE:
             _remove(folder, file.path)
-    wanted = [file for file in files if file.mode != GONE]
+    # a link comes last: nothing is written through it, and it stays where a file claims to lie behind it
+    wanted = sorted((file for file in files if file.mode != GONE), key=lambda file: file.mode == LINK)
     for group in _grouped(opened, wanted):
-        for file, content in zip(group, _read_blobs(opened, group), strict=True):
+        if group.large:
+            _copy(opened, folder, *group.files)
+            continue
+        for file, content in zip(group.files, _read_blobs(opened, group.files), strict=True):
             _write(folder, file, content)
 
 
-def _grouped(opened: OpenedRepository, files: list[SavedFile]) -> Iterator[list[SavedFile]]:
-    """The files in groups that fit into memory."""
+class _Group(NamedTuple):
+    """Files that fit into memory together, or one that is `large`."""
+
+    files: list[SavedFile]
+    large: bool = False
+
+
+def _grouped(opened: OpenedRepository, files: list[SavedFile]) -> Iterator[_Group]:
     if not files:
         return
     asked = "".join(f"{file.sha}\n" for file in files)
@@ -43,12 +56,16 @@ def _grouped(opened: OpenedRepository, files: list[SavedFile]) -> Iterator[list[
     for file, size in zip(files, sizes, strict=True):
         if not size.isdigit():
             raise UnsavedWorkError(f"{file.path} cannot be restored: its content {file.sha} is not in the repository")
+        if int(size) > _BYTES_AT_ONCE and file.mode != LINK:
+            yield _Group([file], large=True)
+            continue
         if group and total + int(size) > _BYTES_AT_ONCE:
-            yield group
+            yield _Group(group)
             group, total = [], 0
         group.append(file)
         total += int(size)
-    yield group
+    if group:
+        yield _Group(group)
 
 
 def _read_blobs(opened: OpenedRepository, files: list[SavedFile]) -> Iterator[bytes]:
@@ -72,10 +89,19 @@ def _write(folder: Path, file: SavedFile, content: bytes) -> None:
     if file.mode == LINK:
         place.symlink_to(os.fsdecode(content))
         return
-    mode = 0o777 if file.mode == PROGRAM else 0o666
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as opened_file:
+    with _create(place, file.mode) as opened_file:
         opened_file.write(content)
+
+
+def _copy(opened: OpenedRepository, folder: Path, file: SavedFile) -> None:
+    _make_way(folder, file.path)
+    with _create(folder / file.path, file.mode) as opened_file:
+        opened.copy_blob(file.sha, opened_file)
+
+
+def _create(place: Path, mode: str) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    return os.fdopen(os.open(place, flags, 0o777 if mode == PROGRAM else 0o666), "wb")
 
 
 def _make_way(folder: Path, name: str) -> None:
@@ -88,7 +114,7 @@ def _make_way(folder: Path, name: str) -> None:
         place.mkdir(exist_ok=True)
     last = folder / name
     if last.is_dir() and not last.is_symlink():
-        last.rmdir()
+        shutil.rmtree(last)
     else:
         last.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from parallel_workers.adapters.git import (
     bases,
     commits,
     listing,
+    own_branch,
     remotes,
     removal,
     rescue_store,
@@ -131,6 +132,10 @@ class GitPythonRepository:
     def get_status(self, worktree: Path, base_sha: str) -> WorktreeStatus:
         """What the worktree holds beyond `base_sha`. Raises UsageError when it is no worktree of ours."""
         return commits.get_status(self._opened, worktree, base_sha)
+
+    def hold_branch(self, worktree: Path, branch: str) -> None:
+        """Bring back a branch that was deleted under its worktree. Raises AgentFailedError when it is on another."""
+        own_branch.hold_branch(self._opened, worktree, branch)
 
     def commit_all(self, worktree: Path, message: str) -> str | None:
         """Commit everything uncommitted but ignored files; the new sha, or None when there was nothing."""

@@ -13,7 +13,7 @@ from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import OPERATION
 from parallel_workers.adapters.git.sparse_checkout import confine
 from parallel_workers.adapters.git.stopped_operations import CONTINUED_BY_COMMIT
-from parallel_workers.errors import UsageError, WorktreeConflictError
+from parallel_workers.errors import GitCommandError, RestoreFailedError, UsageError, WorktreeConflictError
 from parallel_workers.rescues import Rescue, RestoredRescue, SavedFile
 
 _CHANGED = "changed"
@@ -41,6 +41,7 @@ def restore_worktree(
         WorktreeConflictError: there is such a branch, or something lies at `path`.
         UsageError: `branch` is no name for one, `path` is in the repository or cannot be made, or there is no commit.
         UnsavedWorkError: the rescue is not what we made.
+        RestoreFailedError: the disk is full, or something cannot be written.
     """
     place = path.expanduser().absolute()
     _refuse_branch(opened, branch)
@@ -50,15 +51,38 @@ def restore_worktree(
     files = rescue.files or _files_of_plain(opened, rescue)
     check_names([*(file.path for file in files), *(entry.path for entry in rescue.entries)])
     _create_branch(opened, branch, rescue.head_sha)
+    was_there = place.exists()
     try:
-        location = _add_worktree(opened, lock, rescue, branch, place)
+        location = _add_worktree(opened, lock, branch, place)
     except BaseException:
+        # git has taken back its own; what lies there now may be somebody else's
         opened.ask("update-ref", "-d", branch_ref(branch), rescue.head_sha)
         raise
-    _fill_index(opened, location, rescue)
-    write_files(opened, location.path, files)
-    _put_operation_back(opened, location, rescue)
+    try:
+        _check_out(opened, lock, location, rescue)
+        _fill_index(opened, location, rescue)
+        write_files(opened, location.path, files)
+        _put_operation_back(opened, location, rescue)
+    except BaseException as error:
+        left = _undo(opened, place, (branch, rescue.head_sha), was_there=was_there)
+        if isinstance(error, OSError | GitCommandError):
+            said = error.strerror if isinstance(error, OSError) else error
+            raise RestoreFailedError(
+                f"{rescue.name} could not be restored to {place}: {said}. {left}, and the rescue is still there. "
+                f"Make room, or choose another place: --worktree PATH"
+            ) from error
+        raise
     return RestoredRescue(rescue.name, branch, rescue.head_sha, location.path)
+
+
+def _undo(opened: OpenedRepository, place: Path, branch: tuple[str, str], *, was_there: bool) -> str:
+    """Take back the worktree and the branch, as (name, sha), that were made; what there is to say of it."""
+    name, sha = branch
+    removed = opened.ask("worktree", "remove", "--force", "--force", "--", str(place))
+    gone = removed.code == 0 and opened.ask("update-ref", "-d", branch_ref(name), sha).code == 0
+    if was_there:
+        place.mkdir(exist_ok=True)
+    return "Nothing is left of it" if gone else f"Branch {name} and parts of {place} are left and can be removed"
 
 
 def _refuse_branch(opened: OpenedRepository, branch: str) -> None:
@@ -96,9 +120,7 @@ def _commit_files(opened: OpenedRepository, rescue: Rescue) -> str:
     return opened.git("commit-tree", *parent, "-F", "-", tree, stdin=message)
 
 
-def _add_worktree(
-    opened: OpenedRepository, lock: RepositoryLock, rescue: Rescue, branch: str, place: Path
-) -> WorktreeLocation:
+def _add_worktree(opened: OpenedRepository, lock: RepositoryLock, branch: str, place: Path) -> WorktreeLocation:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,12 +129,21 @@ def _add_worktree(
         ) from error
     with lock.hold() as descriptor:
         arguments = ("worktree", "add", "--quiet", "--no-checkout", "--", str(place), branch)
-        checked(opened.ask(*arguments, inherited_fds=(descriptor,)), arguments)
-        location = opened.locate(place)
-        if location.linked is not None and rescue.sparse:
+        output = opened.ask(*arguments, inherited_fds=(descriptor,))
+    if output.code != 0:
+        said = output.stderr.strip().splitlines()[-1:]
+        raise RestoreFailedError(
+            f"no worktree could be made at {place}: {''.join(said)}. The rescue is still there; make room, "
+            f"or choose another place: --worktree PATH"
+        )
+    return opened.locate(place)
+
+
+def _check_out(opened: OpenedRepository, lock: RepositoryLock, location: WorktreeLocation, rescue: Rescue) -> None:
+    if location.linked is not None and rescue.sparse:
+        with lock.hold():
             confine(opened, location.linked, rescue.sparse)
     opened.git_in(location, "reset", "--hard", "--quiet", "--no-recurse-submodules")
-    return location
 
 
 def _fill_index(opened: OpenedRepository, location: WorktreeLocation, rescue: Rescue) -> None:
