@@ -66,6 +66,16 @@ def test_what_a_pull_request_gets_beside_its_text_is_made_once(github: GitHubWor
     assert [one.login for one in pull.assignees] == ["worker"]
 
 
+def test_a_milestone_in_another_letter_case_is_used(github: GitHubWorld) -> None:
+    first, second = (
+        github.draft(name)._replace(milestone=title, creates_milestone=True)
+        for name, title in (("one", "Sprint 1"), ("two", "SPRINT 1"))
+    )
+    made = [github.forge().ensure_pull_request(draft).milestone for draft in (first, second)]
+    assert made == ["Sprint 1", "Sprint 1"]
+    assert len(github.repository.state.milestones) == 1
+
+
 def test_a_base_that_a_person_changed_stays(github: GitHubWorld) -> None:
     draft = github.draft("one")
     forge = github.forge()
