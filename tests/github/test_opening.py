@@ -48,7 +48,9 @@ def test_a_pause_without_a_time_fails_fast_and_says_until_when(github: GitHubWor
     assert forge.ensure_pull_request(draft).number == 1
 
 
-@pytest.mark.parametrize("path", ["/issues/1$", "/labels$", "/milestones$", "/requested_reviewers$"])
+@pytest.mark.parametrize(
+    "path", ["/issues/1$", "/issues/1/labels$", "/labels$", "/milestones$", "/requested_reviewers$"]
+)
 @pytest.mark.parametrize("kind", _AFTER, ids=lambda kind: kind.name.lower())
 def test_what_a_pull_request_gets_beside_its_text_is_made_once(github: GitHubWorld, kind: FaultKind, path: str) -> None:
     github.repository.give("rita")
@@ -62,6 +64,26 @@ def test_what_a_pull_request_gets_beside_its_text_is_made_once(github: GitHubWor
     assert [one.title for one in state.milestones.values()] == ["Sprint 1"]
     assert pull.milestone == 1
     assert [one.login for one in pull.assignees] == ["worker"]
+
+
+def test_a_milestone_in_another_letter_case_is_used(github: GitHubWorld) -> None:
+    first, second = (
+        github.draft(name)._replace(milestone=title, creates_milestone=True)
+        for name, title in (("one", "Sprint 1"), ("two", "SPRINT 1"))
+    )
+    made = [github.forge().ensure_pull_request(draft).milestone for draft in (first, second)]
+    assert made == ["Sprint 1", "Sprint 1"]
+    assert len(github.repository.state.milestones) == 1
+
+
+def test_a_base_that_a_person_changed_stays(github: GitHubWorld) -> None:
+    draft = github.draft("one")
+    forge = github.forge()
+    number = forge.ensure_pull_request(draft).number
+    github.git(github.clone, "push", "--quiet", str(github.repository.state.git.path), "main:release")
+    github.repository.pull(number).base_branch = "release"
+    again = forge.ensure_pull_request(draft._replace(title="Better"))
+    assert (again.number, again.title, again.base_branch) == (number, "Better", "release")
 
 
 def test_a_crash_between_push_and_create_and_one_after_it_end_in_one(github: GitHubWorld) -> None:

@@ -1,4 +1,4 @@
-"""What a pull request gets beside title and body: labels, milestone, assignees, reviewers. One write for each side."""
+"""What a pull request gets beside title and body: labels, milestone, assignees, reviewers. Labels are only added."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class Dresser:
 
     def dress(self, pull: Json, draft: PullRequestDraft, *, is_new: bool) -> Json:
         """The pull request with all that the draft asks for, as far as GitHub lets it; the rest is a warning."""
+        pull = self._label(pull, draft)
         changes = self._missing(pull, draft)
         if changes:
-            what = f"label pull request #{pull['number']}"
+            what = f"set milestone and assignees of pull request #{pull['number']}"
             pull = with_issue(pull, self._api.change(what, f"/issues/{pull['number']}", changes))
             reach("github.pull-request-labelled")
             self._warn_of_assignees(pull, draft)
@@ -38,16 +39,22 @@ class Dresser:
             missing = [name for name in missing if name.lower() not in reviewed]
         return self._ask(pull, missing) if missing else pull
 
-    def _missing(self, pull: Json, draft: PullRequestDraft) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
+    def _label(self, pull: Json, draft: PullRequestDraft) -> Json:
+        """Adds to what is there at that moment: a whole list would take away what a person added meanwhile."""
         there = label_names(pull)
         lower = {name.lower() for name in there}
         wanted = dict.fromkeys(name for name in map(written_label, draft.labels) if name)
         new = [name for name in wanted if name.lower() not in lower][: _LABELS_MAX - len(there)]
         for name in new:
             self._labels.ensure_label(name)
-        if new:
-            changes["labels"] = [*there, *new]
+        if not new:
+            return pull
+        path = f"/issues/{pull['number']}/labels"
+        labels = self._api.change(f"label pull request #{pull['number']}", path, {"labels": new}, verb="POST")
+        return {**pull, "labels": labels}
+
+    def _missing(self, pull: Json, draft: PullRequestDraft) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
         if draft.milestone and not pull.get("milestone"):
             number = self._labels.find_milestone(draft.milestone, creates=draft.creates_milestone)
             if number is not None:

@@ -86,11 +86,15 @@ class Labels:
         write_once(create, lambda: None, self._api.timing)
 
     def _look_for_milestone(self, title: str) -> int | None:
+        """The one of exactly this title, else the first in another letter case."""
+        other: int | None = None
         for page in self._api.pages(f"look for the milestone {title!r}", "/milestones", {"state": "all"}):
             for milestone in page:
                 if milestone["title"] == title:
                     return int(milestone["number"])
-        return None
+                if other is None and milestone["title"].lower() == title.lower():
+                    other = int(milestone["number"])
+        return other
 
     def _create_milestone(self, title: str) -> int | None:
         what = f"make the milestone {title!r}"

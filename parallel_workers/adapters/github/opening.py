@@ -177,7 +177,7 @@ class Opener:
 
 
 def _changes(pull: Json, draft: PullRequestDraft) -> Json:
-    """What brings it up to date: title and text while they are as we wrote them, and of ours the base too."""
+    """What brings it up to date: title and text while they are as we wrote them; never the base."""
     body = pull["body"] or ""
     changes: Json = {}
     owner = find_marker(body)
@@ -188,8 +188,6 @@ def _changes(pull: Json, draft: PullRequestDraft) -> Json:
         changes["title"] = title
     if body.replace("\r\n", "\n") != text and is_text_ours(body):
         changes["body"] = text
-    if pull["base"]["ref"] != draft.base_branch:
-        changes["base"] = draft.base_branch
     return changes
 
 
