@@ -63,7 +63,7 @@ class Wakened(NamedTuple):
 
 def rules_of(order: TaskOrder) -> MergeRules:
     """The rules that the worker's pull request is decided by."""
-    return MergeRules(order.merge, order.merge_method, order.rework_rounds)
+    return MergeRules(order.merge, order.merge_method, order.rework_rounds, order.base_branch)
 
 
 async def await_merge(order: TaskOrder, pull_request: PullRequest) -> Wakened:

@@ -94,11 +94,12 @@ MergeDecision = Merged | Wait | Rework | UpdateBranch | EnableAutoMerge | Disabl
 
 
 class MergeRules(NamedTuple):
-    """What the user asked for: who merges, how, and how often a worker is sent back to work."""
+    """What the user asked for: who merges, how, how often a worker is sent back, and into which base ("": any)."""
 
     policy: MergePolicy
     method: MergeMethod = MergeMethod.MERGE
     rework_rounds: int = DEFAULT_REWORK_ROUNDS
+    base_branch: str = ""
 
 
 class ReworkMemory(NamedTuple):

@@ -56,11 +56,11 @@ def decide_merge(
 
     With `now` (aware) a person is asked when the forge refuses for long without a word that could be worked on.
 
-    In order: merged already; closed without being merged; given back to people; in the forge's merge queue; the forge
-    is to merge by itself what it should not (`auto`); red checks and then remarks to work on; red checks, a request for
-    changes and remarks that were worked on; a draft; a conflict; whether it is mergeable is not known yet (`auto`); a
-    review is required; checks are running; behind its base (`auto`); the forge merges by itself; a person is to merge
-    it (`manual`); the forge refuses; else merge it.
+    In order: merged already; closed without being merged; given back to people; it has another base than was ordered;
+    in the forge's merge queue; the forge is to merge by itself what it should not (`auto`); red checks and then
+    remarks to work on; red checks, a request for changes and remarks that were worked on; a draft; a conflict;
+    whether it is mergeable is not known yet (`auto`); a review is required; checks are running; behind its base
+    (`auto`); the forge merges by itself; a person is to merge it (`manual`); the forge refuses; else merge it.
     """
     situation = Situation(snapshot, rules, memory, front, now)
     for rule in _RULES:
@@ -96,6 +96,18 @@ def _is_given_back(situation: Situation) -> MergeDecision | None:
     return Wait(
         f"waits for a person: {situation.name} is labelled {NEEDS_HUMAN_LABEL}; "
         "merge it, or take the label off to let the worker go on"
+    )
+
+
+def _is_retargeted(situation: Situation) -> MergeDecision | None:
+    """Somebody changed its base: neither merged there nor taken back, nor worked on against the wrong base."""
+    base, ordered = situation.snapshot.pull_request.base_branch, situation.rules.base_branch
+    if not ordered or base == ordered:
+        return None
+    return Wait(
+        f"a person is needed: the base of {situation.name} was changed from {ordered} to {base}; "
+        "merge it, close it, or change the base back",
+        needs_human=True,
     )
 
 
@@ -173,6 +185,7 @@ _RULES: tuple[_Rule, ...] = (
     _is_merged,
     _is_closed,
     _is_given_back,
+    _is_retargeted,
     _is_queued,
     stop_forge,
     red_checks_to_mend,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Check, CheckState
 from parallel_workers.pull_requests import MergeOutcome
 from parallel_workers.spec import MergeMethod
@@ -132,6 +133,15 @@ def test_auto_merge_is_disabled_again_and_the_queue_is_left(github: GitHubWorld)
     assert github.repository.pull(pull.number).is_queued
     assert forge.disable_auto_merge(pull.number) == ""
     assert not github.repository.pull(pull.number).is_queued
+
+
+def test_what_github_does_not_show_is_not_taken_for_switched_off(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    github.repository.state.pulls_by_node.clear()
+    with pytest.raises(ForgeError, match="by itself: ") as caught:
+        forge.disable_auto_merge(pull.number)
+    assert caught.value.transient, "it is looked at again"
 
 
 def test_a_log_is_bounded_and_its_store_gets_no_credential(github: GitHubWorld) -> None:

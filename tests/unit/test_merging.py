@@ -80,6 +80,15 @@ def test_a_closed_one_is_given_up(policy: MergePolicy) -> None:
 
 
 @pytest.mark.parametrize("policy", MergePolicy)
+@pytest.mark.parametrize("change", [{}, {"checks": (RED,)}, {"mergeable": Mergeable.CONFLICTING}, {"is_behind": True}])
+def test_one_whose_base_was_changed_is_for_a_person(policy: MergePolicy, change: dict[str, object]) -> None:
+    changed = READY._replace(pull_request=OPEN._replace(base_branch="develop"), **change)  # type: ignore[arg-type]
+    said = "a person is needed: the base of #7 was changed from main to develop; "
+    decision = decide_merge(changed, MergeRules(policy, base_branch="main"), NOTHING, 7)
+    assert decision == Wait(said + "merge it, close it, or change the base back", needs_human=True)
+
+
+@pytest.mark.parametrize("policy", MergePolicy)
 def test_one_given_back_to_people_is_left_alone(policy: MergePolicy) -> None:
     labelled = OPEN._replace(labels=("bug", NEEDS_HUMAN_LABEL))
     decision = decide(READY._replace(pull_request=labelled, checks=(RED,)), policy)

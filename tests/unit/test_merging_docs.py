@@ -39,30 +39,31 @@ SITUATIONS = [
     (1, READY._replace(pull_request=OPEN._replace(state=PullRequestState.MERGED)), AUTO, (), 7),
     (2, READY._replace(pull_request=OPEN._replace(state=PullRequestState.CLOSED, reason="*reason*")), AUTO, (), 7),
     (3, READY._replace(pull_request=OPEN._replace(labels=(NEEDS_HUMAN_LABEL,))), AUTO, (), 7),
-    (4, READY._replace(is_queued=True), AUTO, (), 7),
-    (5, READY._replace(checks=(BUILD,), is_auto_merging=True), AUTO, (), 7),
-    (6, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
-    (7, READY._replace(remarks=(REMARK, BOT)), MANUAL, (), 7),
-    (8, READY._replace(checks=(BUILD,)), AUTO, (checks_fingerprint(HEAD, [BUILD]),), 7),
-    (9, READY._replace(review=ReviewState.CHANGES_REQUESTED), AUTO, (), 7),
-    (10, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled, 7),
-    (11, READY._replace(is_draft=True), AUTO, (), 7),
-    (12, CONFLICT, AUTO, (), 7),
-    (12, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),
-    (12, CONFLICT, AUTO, (), 3),
-    (13, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
-    (14, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
-    (15, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
-    (16, BEHIND, AUTO, (), 7),
-    (16, BEHIND, AUTO, (), 3),
-    (16, BEHIND, AUTO, NO_UPDATE.handled, 7),
-    (17, READY._replace(is_auto_merging=True), AUTO, (), 7),
-    (18, READY, MANUAL, (), 7),
-    (19, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
-    (19, READY._replace(pull_request=OPEN._replace(updated_at=LONG_AGO), blocked_by="*reason*"), AUTO, (), 7),
-    (20, READY, AUTO, (), 7),
-    (20, READY, AUTO, QUEUE.handled, 7),
-    (20, READY, AUTO, NO_MERGE.handled, 7),
+    (4, READY._replace(pull_request=OPEN._replace(base_branch="develop")), AUTO, (), 7),
+    (5, READY._replace(is_queued=True), AUTO, (), 7),
+    (6, READY._replace(checks=(BUILD,), is_auto_merging=True), AUTO, (), 7),
+    (7, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
+    (8, READY._replace(remarks=(REMARK, BOT)), MANUAL, (), 7),
+    (9, READY._replace(checks=(BUILD,)), AUTO, (checks_fingerprint(HEAD, [BUILD]),), 7),
+    (10, READY._replace(review=ReviewState.CHANGES_REQUESTED), AUTO, (), 7),
+    (11, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled, 7),
+    (12, READY._replace(is_draft=True), AUTO, (), 7),
+    (13, CONFLICT, AUTO, (), 7),
+    (13, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),
+    (13, CONFLICT, AUTO, (), 3),
+    (14, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
+    (15, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
+    (16, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
+    (17, BEHIND, AUTO, (), 7),
+    (17, BEHIND, AUTO, (), 3),
+    (17, BEHIND, AUTO, NO_UPDATE.handled, 7),
+    (18, READY._replace(is_auto_merging=True), AUTO, (), 7),
+    (19, READY, MANUAL, (), 7),
+    (20, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
+    (20, READY._replace(pull_request=OPEN._replace(updated_at=LONG_AGO), blocked_by="*reason*"), AUTO, (), 7),
+    (21, READY, AUTO, (), 7),
+    (21, READY, AUTO, QUEUE.handled, 7),
+    (21, READY, AUTO, NO_MERGE.handled, 7),
 ]
 
 
@@ -74,7 +75,7 @@ def test_the_table_holds_what_is_said_in_the_order_of_the_rules() -> None:
     for row, (rule, snapshot, policy, handled, front) in zip(rows, SITUATIONS, strict=True):
         number = int(row[0] or number)
         memory = ReworkMemory(frozenset(handled))
-        said = decide_merge(snapshot, MergeRules(policy), memory, front, NOW).reason
+        said = decide_merge(snapshot, MergeRules(policy, base_branch="main"), memory, front, NOW).reason
         shown = said.replace("feature/t", "*branch*").replace(f"labelled {NEEDS_HUMAN_LABEL}", "labelled …")
         assert (number, row[3]) == (rule, shown)
     assert number == len(merging._RULES) + 1

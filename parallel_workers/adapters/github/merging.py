@@ -18,6 +18,7 @@ from parallel_workers.adapters.github.queries import (
 from parallel_workers.adapters.github.retries import LOOK_PAUSES_SECONDS
 from parallel_workers.adapters.github.watching import Watcher
 from parallel_workers.crash_points import reach
+from parallel_workers.errors import ForgeError
 from parallel_workers.pull_requests import MergeAttempt, MergeOutcome, PullRequest, PullRequestState
 from parallel_workers.spec import MergeMethod
 
@@ -99,7 +100,10 @@ class Merger:
 
     def _auto_merge_of(self, number: int, node_id: str) -> Json:
         what = f"look whether GitHub merges pull request #{number} by itself"
-        node: Json = self._api.query(what, AUTO_MERGE_QUERY, {"id": node_id}).data.get("node") or {}
+        answer = self._api.query(what, AUTO_MERGE_QUERY, {"id": node_id})
+        node: Json | None = answer.data.get("node")
+        if node is None:  # not known, which is not off
+            raise ForgeError(f"{what}: {'; '.join(answer.errors) or 'GitHub does not show it'}", transient=True)
         return node
 
     def _mutate_one(self, number: int, text: str, wish: Json) -> tuple[str, ...]:
