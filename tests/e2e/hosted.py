@@ -70,7 +70,7 @@ class Hosted(Product):
 
     def log(self, program: str) -> str:
         """What a program that `up` has started has written so far."""
-        return (self.data / "processes" / f"{program}.log").read_text()
+        return (self.home / "data" / "processes" / f"{program}.log").read_text()
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """What `list --json` tells, by task id."""
