@@ -125,7 +125,8 @@ class _MergeWait:
         except ForgeError as error:
             return self._waits_out(error)
         sight = sight_of(self._seen.number, seen, {})
-        return await self._act_on(sight._replace(waits_for_forge=self._forge.waits_for_forge()))
+        hindered = sight._replace(waits_for_forge=self._forge.waits_for_forge(), hindrance=self._forge.hindrance())
+        return await self._act_on(hindered)
 
     async def _front(self, snapshot: PullRequestSnapshot) -> int | None:
         """Whose turn it is now. Asked at the last moment: others decide on the same look, and take their turn.
@@ -176,6 +177,8 @@ class _MergeWait:
             wakened = self._waits_out(error)
         if not wakened.merged and wakened.rework is None and self._is_overdue():
             raise ForgeError(messages.overdue(self._order, self._seen.number))
+        if sight.hindrance and wakened.waiting_for:
+            return wakened._replace(waiting_for=f"{sight.hindrance}; {wakened.waiting_for}")
         return wakened
 
     async def _carry_on(self, snapshot: PullRequestSnapshot, seen_front: int | None) -> Wakened:

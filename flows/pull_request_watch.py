@@ -25,11 +25,13 @@ class Sight(NamedTuple):
     """What a look showed of one pull request. `front` is whose turn it is on its base.
 
     While the forge is not asked, or does not answer, `waits_for_forge` says why; the rest is as it was seen last.
+    `hindrance` says why a look tells less or later than it should.
     """
 
     snapshot: PullRequestSnapshot | None
     front: int | None
     waits_for_forge: str = ""
+    hindrance: str = ""
 
 
 class Turn(NamedTuple):
@@ -67,7 +69,7 @@ class PullRequestWatch:
         self._followed: dict[int, Turn] = {}
         self._waiting: set[int] = set()
         self._seen: Mapping[int, PullRequestSnapshot] = {}
-        self._waits_for_forge = ""
+        self._waits_for_forge = self._hindrance = ""
         self._quiet_looks = 0
         self._looked = asyncio.Condition()
         self._soon = asyncio.Event()
@@ -111,7 +113,7 @@ class PullRequestWatch:
                     await self._looked.wait()
                     sight = sight_of(number, self._seen, self._followed)
                     if self._waits_for_forge or sight.snapshot is not None:
-                        return sight._replace(waits_for_forge=self._waits_for_forge)
+                        return sight._replace(waits_for_forge=self._waits_for_forge, hindrance=self._hindrance)
         finally:
             self._waiting.discard(number)
 
@@ -142,6 +144,7 @@ class PullRequestWatch:
             seen = self._seen
         async with self._looked:
             self._waits_for_forge = self._forge.waits_for_forge() or failed
+            self._hindrance = self._forge.hindrance()
             self._quiet_looks = self._quiet_looks + 1 if seen == self._seen else 0
             self._seen = seen
             self._looked.notify_all()

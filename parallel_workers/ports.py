@@ -174,6 +174,10 @@ class Forge(Protocol):
         """Why this forge is not asked at the moment (its limit is used up until hh:mm); '' when it is."""
         ...
 
+    def hindrance(self) -> str:
+        """Why looks tell less or later than they should; '' when nothing hinders. What they tell holds all the same."""
+        ...
+
     def merge_pull_request(self, number: int, method: MergeMethod, head_sha: str | None = None) -> MergeAttempt:
         """Merge into the base, or say why not. A merged one answers MERGED again, a lasting no REFUSED.
 

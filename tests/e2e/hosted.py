@@ -68,10 +68,6 @@ class Hosted(Product):
         state = self.api("GET", f"/flow_runs/{run_id}")["state"]
         return state["type"], state["name"]
 
-    def log(self, program: str) -> str:
-        """What a program that `up` has started has written so far."""
-        return (self.home / "data" / "processes" / f"{program}.log").read_text()
-
     def workers(self) -> dict[str, dict[str, Any]]:
         """What `list --json` tells, by task id."""
         listed = self.call("list", "--json")

@@ -9,7 +9,7 @@ import pytest
 from parallel_workers.crash_points import CRASH_VARIABLE
 from tests.conftest import Git
 from tests.e2e.github_side import github_side
-from tests.e2e.hosted import Hosted
+from tests.e2e.hosted import START_SECONDS, Hosted
 from tests.e2e.product import WRITE_FILE, wait_until, write_batch
 from tests.fake_github.ci import CheckReport
 
@@ -29,13 +29,9 @@ def test_retry_after_a_kill_makes_no_second_pull_request(tmp_path: Path, git: Gi
             wait_until(hub.pulls, "the pull request is made")
             run_id = str(wait_until(hosted.workers, "the worker is known")["T"]["flow_run_id"])
             hosted.wait_for_run(run_id, ("CRASHED", "Crashed"))
-            # Prefect's worker reports the crash a second time, seconds later, over what was asked for in between
-            wait_until(lambda: "Flow run infrastructure exited" in hosted.log("prefect-worker"), "it is reported twice")
             (pull,) = hub.pulls()
             assert pull.label_keys == [], "it was killed before"
-            retry = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
-            hosted.api("POST", f"/flow_runs/{run_id}/set_state", {"state": retry, "force": True})
-            hosted.wait_for_run(run_id, ("COMPLETED", "MERGED"))
+            wait_until(lambda: _is_merged_or_retried(hosted, run_id), "it is merged", START_SECONDS)
         finally:
             hosted.down()
         assert hosted.programs() == []
@@ -45,3 +41,11 @@ def test_retry_after_a_kill_makes_no_second_pull_request(tmp_path: Path, git: Gi
         assert pull.label_keys == ["type:task"]
         assert set(hub.repository.branches()) == {"main"}
         assert len(journal.read_text().splitlines()) == 1, "the agent is not paid for twice"
+
+
+def _is_merged_or_retried(hosted: Hosted, run_id: str) -> bool:
+    """Presses Retry as often as it shows Crashed: Prefect's worker may report the crash once more, over the first."""
+    if hosted.state(run_id) == ("CRASHED", "Crashed"):
+        retry = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+        hosted.api("POST", f"/flow_runs/{run_id}/set_state", {"state": retry, "force": True})
+    return hosted.state(run_id) == ("COMPLETED", "MERGED")

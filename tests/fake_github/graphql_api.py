@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from tests.fake_github.server import FakeGitHub
 
 
+_WENT_WRONG = "Something went wrong while executing your query. Please include `1234:5678` when reporting this issue."
+
+
 @functools.cache
 def published_schema() -> GraphQLSchema:
     """The part of GitHub's schema that is served."""
@@ -63,6 +66,8 @@ class GraphqlApi:
                 return json_answer(401, {"message": "Bad credentials"})
             if caller.account is None:
                 return json_answer(401, {"message": "This endpoint requires you to be authenticated."})
+            if any(node_id.encode() in body for node_id in self._server.unanswerable):
+                return json_answer(200, {"data": None, "errors": [{"message": _WENT_WRONG}]})
             request = json.loads(body)
             answered = self._carry_out(caller, request)
             return json_answer(200, answered, self._server.limits.headers(caller.budget, "graphql"))

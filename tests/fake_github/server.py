@@ -44,6 +44,8 @@ class FakeGitHub:
         self.limits = Limits(self.clock)
         self.secondary = SecondaryLimits(self.clock)
         self.faults = Faults()
+        self.unanswerable: set[str] = set()
+        """Node ids that make every GraphQL query fail in which they are named, as happens in life."""
         self.usage = Usage()
         self.recordings = Recordings()
         self._listener = Listener(self, tls.context() if tls else None)

@@ -132,13 +132,14 @@ def test_an_outage_of_graphql_costs_a_look_one_query_and_no_sleep(github: GitHub
     assert len(forge.look(numbers)) == 120
     assert sum(request.method == "POST" for request in github.server.requests[asked:]) == 1
     assert sum(clock.slept) == slept
-    assert "problem of its own" in forge.waits_for_forge()
+    assert "problem of its own" in forge.hindrance()
+    assert forge.waits_for_forge() == ""
     github.server.faults.clear()
     for _ in range(8):
         clock.advance(30)
         seen = forge.look(numbers)
     assert {one.mergeable for one in seen.values()} == {Mergeable.YES}
-    assert forge.waits_for_forge() == ""
+    assert forge.hindrance() == ""
 
 
 def test_an_ordinary_refusal_is_no_limit() -> None:
@@ -164,13 +165,14 @@ def test_what_remains_is_spread_over_the_time_that_is_left() -> None:
 def test_waiting_for_what_remains_is_said() -> None:
     limiter, clock = _limiter()
     limiter.learn(Kind.READ, 200, _headers(45, clock.now() + 1800), "")
-    assert limiter.waits() == ""
+    assert limiter.is_spread() == ""
     limiter.admit(Kind.READ)
-    assert "nearly used up" in limiter.waits()
+    assert "nearly used up" in limiter.is_spread()
+    assert limiter.waits() == "", "what is told all the same is acted on"
     with pytest.raises(ForgeBusyError):
         limiter.admit(Kind.READ)
     clock.seconds += 1801
-    assert limiter.waits() == ""
+    assert limiter.is_spread() == ""
 
 
 def test_creations_are_at_most_80_in_any_minute_and_500_in_any_hour() -> None:

@@ -152,6 +152,65 @@ def test_threads_of_bots_that_only_comment_are_remarks_until_resolved(github: Gi
     assert _see(forge, number).remarks == ()
 
 
+def test_a_conversation_that_was_resolved_is_no_remark_at_the_next_look(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    thread = github.repository.comment_thread(number, "review-bot[bot]", "one.txt", 1, "off by one")
+    clock.advance(10)
+    assert _see(forge, number).remarks
+    github.repository.resolve(thread)
+    clock.advance(300)
+    assert forge.look([number])[number].remarks == ()
+
+
+def test_checks_that_end_at_odd_moments_are_seen_by_looks_alone(github: GitHubWorld) -> None:
+    """Looks as `run` makes them, every five seconds and without any event; pull requests come one after the other."""
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    begun = clock.now()
+    ends: dict[int, float] = {}
+    done, green = set[int](), dict[int, float]()
+    while clock.now() - begun < 300:
+        if len(ends) < 10:
+            (number,) = github.repository.seed(1, user="worker")
+            github.repository.set_check(number, "ci", None)
+            ends[number] = clock.now() + 9.0 + len(ends) * 3.7
+        clock.advance(5)
+        for number in (each for each, end in ends.items() if each not in done and end <= clock.now()):
+            github.repository.set_check(number, "ci", "success")
+            done.add(number)
+        for number, one in forge.look(list(ends)).items():
+            if number in done and not one.is_awaiting_checks:
+                green.setdefault(number, clock.now() - ends[number])
+    assert set(green) == set(ends)
+    assert max(green.values()) < 75
+
+
+def test_one_that_github_cannot_answer_stops_nobody_else(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing, _SETTLED)
+    numbers = github.repository.seed(20, user="worker")
+    github.server.unanswerable.add(github.repository.pull(numbers[7]).node_id)
+    others = set(numbers) - {numbers[7]}
+    for _ in range(8):
+        clock.advance(5)
+        seen = forge.look(numbers)
+    assert {number for number in numbers if not seen[number].is_awaiting_checks} == others
+    assert "Something went wrong" in forge.hindrance() or seen[numbers[7]].mergeable is Mergeable.UNKNOWN
+    for number in others:
+        github.repository.set_check(number, "ci", "failure")
+    clock.advance(300)
+    seen = forge.look(numbers)
+    clock.advance(5)
+    seen = forge.look(numbers)
+    red = {number for number in numbers if any(check.state is CheckState.RED for check in seen[number].checks)}
+    assert red == others
+    github.server.unanswerable.clear()
+    clock.advance(300)
+    assert forge.look(numbers)[numbers[7]].mergeable is Mergeable.YES
+
+
 def test_null_is_never_a_conflict_and_is_found_out_with_growing_pauses(github: GitHubWorld) -> None:
     clock = github.clockwork()
     forge = github.forge(clock.timing)

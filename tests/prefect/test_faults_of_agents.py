@@ -32,6 +32,9 @@ _WHAT = {
     "FLOOD": "prints without end",
     "CLOSES": "closes its pipes",
     "IDLE": "ends 0 with nothing done",
+    "SWITCHES": "switches to a branch of its own",
+    "DELETES": "deletes its branch",
+    "REMOVES": "removes its worktree",
     "MISSING": "is not there",
     "NOT-EXECUTABLE": "is not executable",
 }

@@ -30,7 +30,8 @@ _WHAT = "look at checks and reviews"
 _ROUND_UP_SECONDS = 5.0
 """What is due so soon joins a chunk that is asked anyway."""
 _TOO_MUCH = "RESOURCE_LIMITS_EXCEEDED"
-_TOO_MUCH_STATUSES = {502, 504}
+_CREDENTIAL_STATUSES = {401, 403}
+"""Refused whatever is asked for."""
 
 
 @dataclass
@@ -71,13 +72,19 @@ class Details:
                 one.due_at, one.full_due_at = min(one.due_at, now), min(one.full_due_at, now)
         floor, self._trouble, self._is_at_once = (-OVERDRAFT if at_once else 0.0), "", at_once
         # red goes before looking for more: else many with running checks leave nothing for it
-        self._ask([one for one in wanted if one.is_half_red], floor, self._fully)
-        running = [one for one in wanted if one.needs_full(now)]
-        self._ask(self._due(wanted, now), floor, self._briefly)
-        self._ask([one for one in wanted if one.is_half_red], floor, self._fully)
-        full = [one for one in wanted if (one in running or one.needs_full(now)) and one.full_due_at <= now]
-        full.sort(key=lambda one: one.full_rank)
+        self._ask_half_red(wanted, floor)
+        due = self._due(wanted, now)
+        # what joins the brief query before its time does so here too: else the brief answer puts it off each time
+        running = {one.pull_request.number for one in due if one.needs_full(now + _ROUND_UP_SECONDS)}
+        self._ask(due, floor, self._briefly)
+        self._ask_half_red(wanted, floor)
+        full = [one for one in wanted if one.pull_request.number in running or one.needs_full(now)]
+        full = sorted((one for one in full if one.full_due_at <= now), key=lambda one: one.full_rank)
         self._ask(full, floor if at_once else FULL_RESERVE, self._fully)
+
+    def _ask_half_red(self, sightings: Sequence[Sighting], floor: float) -> None:
+        now = self._now()
+        self._ask([one for one in sightings if one.is_half_red and one.full_due_at <= now], floor, self._fully)
 
     def _due(self, sightings: Sequence[Sighting], now: float) -> list[Sighting]:
         if not any(self._due_at(one) <= now for one in sightings):
@@ -94,21 +101,23 @@ class Details:
         return min(sighting.due_at, settled) if sighting.brief_at < settled else sighting.due_at
 
     def _ask(self, wanted: Sequence[Sighting], floor: float, way: Way) -> None:
-        """Ask chunk after chunk, until the budget is used up or something goes wrong: the next look goes on.
+        """Ask chunk after chunk, until the budget is used up or a query fails: the next look goes on.
 
-        Those that failed alone are asked alone, after the others, so that they take nobody with them.
+        Those that were in a query that failed come after the others, in smaller and smaller chunks, at last alone: one
+        that GitHub cannot answer takes nobody with it for long.
         """
-        together = [one for one in wanted if not one.is_asked_alone]
-        alone = [one for one in wanted if one.is_asked_alone]
-        while together or alone:
-            if self._trouble or self._points.left(self._now()) < floor + 1:
+        order = sorted(wanted, key=lambda one: (one.is_asked_alone, one.failures))
+        while order:
+            if self._points.left(self._now()) < floor + 1:
                 return
-            chunk = together[: way.size] or alone[:1]
-            together, alone = together[len(chunk) :], alone if together else alone[1:]
-            self._try(chunk, way)
+            most = 1 if order[0].is_asked_alone else max(1, min(way.size, way.most >> order[0].failures))
+            chunk = [one for one in order[:most] if one.failures == order[0].failures]
+            order = order[len(chunk) :]
+            if not self._try(chunk, way):
+                return
 
-    def _try(self, chunk: Sequence[Sighting], way: Way) -> None:
-        """One query. What is too much for GitHub is asked for in smaller chunks, one step smaller each look."""
+    def _try(self, chunk: Sequence[Sighting], way: Way) -> bool:
+        """One query; False when it failed. What is too much is asked for in smaller chunks, at the next look."""
         try:
             is_whole = way.ask(chunk)
         except ForgeBusyError:
@@ -117,18 +126,21 @@ class Details:
             self._points.spend(1, self._now())
             self._trouble = str(error)
             logger.warning("{} ({} pull requests)", error, len(chunk))
-            if isinstance(error, RefusedError) and _is_too_much(error):
+            if isinstance(error, RefusedError) and error.answer.status not in _CREDENTIAL_STATUSES:
                 self._ask_for_less(chunk, way)
-            return
+            return False
         if not is_whole:
             self._ask_for_less(chunk, way)
-            return
+            return True
         way.size = min(way.size * 2, way.most)
         for one in chunk:
-            one.is_asked_alone = False
+            one.is_asked_alone, one.failures = False, 0
+        return True
 
     def _ask_for_less(self, chunk: Sequence[Sighting], way: Way) -> None:
         way.size = max(1, min(way.size, len(chunk)) // 2)
+        for one in chunk:
+            one.failures += 1
         if len(chunk) == 1:
             chunk[0].put_off(self._now(), self._pace)
 
@@ -154,6 +166,7 @@ class Details:
         asked = [(one.pull_request.number, one.node_id) for one in chunk]
         answer = self._api.query(_WHAT, full_query(asked), is_tried_once=not self._is_at_once)
         self._pay(answer)
+        is_whole = _is_whole(answer)
         with self._guard:
             for one in chunk:
                 name = f"p{one.pull_request.number}"
@@ -161,7 +174,9 @@ class Details:
                 if node:
                     one.unreadable |= unreadable_parts(answer.problems, (name,), node)
                     one.take_full(filled_in(node), self._now())
-        return _is_whole(answer)
+                elif is_whole:
+                    one.full_due_at = self._now() + self._pace.detail_max_seconds
+        return is_whole
 
     def _pay(self, answer: GraphAnswer) -> None:
         self._points.spend(answer.cost, self._now())
@@ -172,7 +187,3 @@ class Details:
 
 def _is_whole(answer: GraphAnswer) -> bool:
     return _TOO_MUCH not in {problem.kind for problem in answer.problems}
-
-
-def _is_too_much(error: RefusedError) -> bool:
-    return error.answer.status in _TOO_MUCH_STATUSES or _TOO_MUCH in error.answer.error_kinds

@@ -114,6 +114,12 @@ class Limiter:
                 return _used_up(exhausted)
             if self._busy_until - now > PATIENCE_SECONDS:
                 return _paused(self._busy_until)
+            return ""
+
+    def is_spread(self) -> str:
+        """Until when the next call waits because little remains of a limit; '' when none does."""
+        with self._lock:
+            now = self._timing.now()
             spread = max((self._spread_at(resource, now) for resource in self._budgets), default=now)
             return _spread_out(spread) if spread - now > PATIENCE_SECONDS else ""
 

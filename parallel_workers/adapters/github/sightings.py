@@ -39,6 +39,8 @@ class Sighting:
     """What of it the credentials may not read, as `unreadable` names it."""
     is_asked_alone: bool = False
     """A query for it alone was too much for GitHub: it shall not spoil the answers about others."""
+    failures: int = 0
+    """Queries in a row that failed with it among others: it may be why, and what is known of it may be old."""
     full_due_at: float = 0.0
     due_at: float = 0.0
     pause: float = 0.0
@@ -129,11 +131,10 @@ class Sighting:
             return bare_snapshot(self.pull_request, facts)
         # the newer brief answer stands over the full one, but for what only the full one tells
         told_in_full = self.full_for == _key(self.brief) or self.full.get("headRefOid") == self.brief["headRefOid"]
-        only_full = ("reviews", "reviewThreads", "statusCheckRollup") if self.full and told_in_full else ()
-        node = {**self.brief, **{key: self.full[key] for key in only_full}}
+        node = _laid_over(self.full, self.brief) if self.full and told_in_full else self.brief
         snapshot = as_snapshot(self.pull_request, node, facts, self.unreadable)
         is_stale = self.needs_full(now) and self.full_for != _key(self.brief)
-        if is_stale or self._may_get_checks(now, pace):
+        if is_stale or self.failures or self._may_get_checks(now, pace):
             return snapshot._replace(is_awaiting_checks=True)
         return snapshot
 
@@ -160,6 +161,19 @@ def new_sighting(pull: Json, now: float) -> Sighting:
     """A pull request met for the first time. Its head is as old as the last thing that happened to it, at least."""
     updated_at = datetime.fromisoformat(pull["updated_at"]).timestamp()
     return Sighting(as_pull_request(pull), pull["node_id"], min(now, updated_at), due_at=now)
+
+
+def _laid_over(full: Json, brief: Json) -> Json:
+    """The brief answer with what only the full one tells, as far as the newer brief one does not deny it."""
+    resolved = {thread["id"] for thread in brief["reviewThreads"]["nodes"] if thread["isResolved"]}
+    threads = [
+        thread | {"isResolved": True} if thread["id"] in resolved else thread
+        for thread in full["reviewThreads"]["nodes"]
+    ]
+    told = {"reviews": full["reviews"], "reviewThreads": full["reviewThreads"] | {"nodes": threads}}
+    if _rollup(full) == _rollup(brief):
+        told["statusCheckRollup"] = full["statusCheckRollup"]
+    return {**brief, **told}
 
 
 def _rollup(node: Json) -> str:

@@ -111,6 +111,10 @@ class LocalForge:
         """See ports.Forge: it has no limit to wait for."""
         return ""
 
+    def hindrance(self) -> str:
+        """See ports.Forge: it is always asked in full."""
+        return ""
+
     def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:  # noqa: ARG002 - the port's
         """See ports.Forge: nothing runs here that could merge later."""
         return "the local forge does not merge by itself"
