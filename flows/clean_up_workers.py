@@ -87,7 +87,7 @@ def _remove_worktree(record: WorkerRecord, force: bool) -> _Removal:  # noqa: FB
     worktree = Path(record.worktree).expanduser()
     if worktree.resolve() not in {each.path.resolve() for each in git.list_worktrees()}:
         return _Removal(removed=False, reason="nothing to remove")
-    rescue_ref = git.remove_worktree(worktree, force=force)
+    rescue_ref = git.remove_worktree(worktree, force=force, worker=record.worker_id)
     saved = f"; its work is {way_back(rescue_ref, git.path, worktree)}" if rescue_ref else ""
     return _Removal(
         removed=True, reason=f"worktree removed; branch {record.branch} is kept{saved}", rescue_ref=rescue_ref
@@ -118,7 +118,11 @@ async def terminate(
         if done.state is None or not done.state.is_final():
             await client.set_flow_run_state(run.id, Cancelled(message="terminated"), force=True)
         if force:
-            removal = await _remove(record, force=True)
+            try:
+                with worker_lock(record.worker_id).acquire(timeout=0):
+                    removal = await _remove(record, force=True)
+            except Timeout as held:
+                raise ParallelWorkersError(f"an engine runs {record.worker_id} again; its worktree is kept") from held
             if on_removed is not None:
                 on_removed(removal.reason, removal.rescue_ref)
         ended: FlowRun = await client.read_flow_run(run.id)

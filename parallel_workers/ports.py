@@ -114,14 +114,16 @@ class GitRepository(Protocol):
         """The newest commit of the base, as it was fetched last, that `branch` has."""
         ...
 
-    def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
+    def remove_worktree(self, worktree: Path, *, force: bool = False, worker: str | None = None) -> str | None:
         """Remove a linked worktree; with work in it only when `force`: the rescue ref it was saved to.
 
-        Its branch stays. Stashes made on the branch and ignored files the user listed are saved either way.
+        Its branch stays. Stashes made on the branch and ignored files the user listed are saved either way. With
+        `worker`, only while it is that worker's.
 
         Raises:
             UnsavedWorkError: it holds work and `force` is False, or work that cannot be saved.
-            WorktreeConflictError: it is locked and `force` is False, or the folder is not that worktree.
+            WorktreeConflictError: it is locked and `force` is False, or the folder is not that worktree, or another
+                worker's.
         """
         ...
 

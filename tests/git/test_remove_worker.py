@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parallel_workers.adapters.git import deletion
 from parallel_workers.adapters.git.repository import GitPythonRepository
 from parallel_workers.errors import GitCommandError
 from parallel_workers.identity import worker_ref
@@ -152,3 +153,17 @@ def test_another_worker_is_not_touched(
 
     assert (other.path / "README.md").exists()
     assert refs(git, repository.path) == [f"refs/heads/{other.branch}", worker_ref(other.worker)]
+
+
+def test_a_file_that_cannot_be_deleted_is_no_failure_of_a_merged_worker(
+    repository: GitPythonRepository, plan: WorktreePlan, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(entry: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(entry))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, "delete_tree", refuse)
+        repository.remove_worker(plan, head)
+    assert not plan.path.exists()
+    assert [gone.path for gone in repository.prune()] == [plan.path]
+    assert list(plan.path.parent.glob(f".{plan.path.name}*")) == []

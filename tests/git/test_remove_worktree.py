@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from parallel_workers.adapters.git import deletion
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
-from parallel_workers.errors import UnsavedWorkError, UsageError, WorktreeConflictError
+from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError, UsageError, WorktreeConflictError
 from parallel_workers.worktrees import ForgottenWorktree, WorktreePlan
 from tests.conftest import Git
 from tests.git.conftest import MakePlan
@@ -201,3 +202,45 @@ def test_prune_forgets_only_what_is_gone(repository: GitPythonRepository, make_p
         locked.path, without_git_file.path, there.path,
     }  # fmt: skip
     assert git(repository.path, "rev-parse", gone.branch), "branches stay"
+
+
+def test_another_workers_worktree_is_kept(repository: GitPythonRepository, plan: WorktreePlan) -> None:
+    with pytest.raises(WorktreeConflictError, match=f"is kept: it is the worktree of {plan.worker} by now"):
+        repository.remove_worktree(plan.path, force=True, worker="worker-of-an-older-batch")
+    assert plan.path.is_dir()
+    assert repository.remove_worktree(plan.path, worker=plan.worker) is None
+
+
+def test_what_is_written_while_it_is_deleted_is_saved_at_the_next_try(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = deletion.delete_tree
+
+    def write_late(entry: Path) -> None:
+        real(entry)
+        (entry.parent / "late.txt").write_text("late", encoding="utf-8")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, "delete_tree", write_late)
+        with pytest.raises(ParallelWorkersError, match="something still writes to it"):
+            repository.remove_worktree(plan.path, force=True)
+    (gone,) = repository.prune()
+    assert gone.rescue_ref is not None
+    assert git(repository.path, "show", f"{gone.rescue_ref}:late.txt") == "late"
+    assert repository.list_worktrees() == ()
+
+
+def test_a_link_in_the_place_of_ended_records_is_not_followed(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "precious-0123abcd").mkdir(parents=True)
+    link = repository.path / ".git/parallel-workers-removed"
+    link.symlink_to(outside)
+    with pytest.raises(ParallelWorkersError, match="symbolic link, which we did not make"):
+        repository.remove_worktree(plan.path)
+    repository.prune()
+    assert (outside / "precious-0123abcd").is_dir()
+    link.unlink()
+    repository.prune()
+    assert repository.list_worktrees() == ()

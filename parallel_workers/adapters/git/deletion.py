@@ -7,8 +7,10 @@ record before. So whoever comes next either finds the worktree whole, or a note 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -25,6 +27,7 @@ from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
 _NOTE = "parallel-workers-removing"
 _ENDED_RECORDS = "parallel-workers-removed"
 _MARK = "parallel-workers-removing"
+_ENDED_NAME = re.compile(r".+-[0-9a-f]{8}")
 
 
 class BegunDeletion(NamedTuple):
@@ -112,7 +115,7 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
     """Delete what was moved aside, then the record.
 
     Raises:
-        ParallelWorkersError: a part of it cannot be deleted; all in it is saved.
+        ParallelWorkersError: a part of it cannot be deleted; all in it is saved, or will be at the next try.
     """
     try:
         if begun.aside.is_dir() and not begun.aside.is_symlink():
@@ -122,6 +125,13 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
                 reach("removal.half-deleted")
             begun.aside.rmdir()
     except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            # somebody still writes there: that is not what was looked at
+            note_deletion(linked, begun._replace(looked_at=False))
+            raise ParallelWorkersError(
+                f"{linked.path} is not removed completely: something still writes to it. End that program and remove "
+                "the worktree again; what it has written is saved then, too"
+            ) from error
         raise ParallelWorkersError(
             f"{error.filename or begun.aside} cannot be deleted ({error.strerror}). What was in the worktree is saved; "
             f"delete the rest as somebody who may: rm -rf '{begun.aside}', and remove the worktree again"
@@ -134,6 +144,10 @@ def delete_record(linked: LinkedWorktree) -> None:
     """Make git forget the worktree: in one step, so that nobody reads half a record."""
     common_dir = linked.admin.parent.parent
     ended = common_dir / _ENDED_RECORDS
+    if ended.is_symlink():
+        raise ParallelWorkersError(
+            f"{ended} is a symbolic link, which we did not make: look where it leads, and delete it"
+        )
     moved = False
     while not moved:
         # another remover may sweep the folder away at any moment, also between the two looks that `exist_ok` takes
@@ -149,8 +163,10 @@ def delete_record(linked: LinkedWorktree) -> None:
 def sweep_records(common_dir: Path) -> None:
     """Delete records that git has forgotten already, whoever left them."""
     ended = common_dir / _ENDED_RECORDS
+    if ended.is_symlink():
+        return
     with contextlib.suppress(FileNotFoundError):
-        for leftover in ended.iterdir():
+        for leftover in (one for one in ended.iterdir() if _ENDED_NAME.fullmatch(one.name)):
             shutil.rmtree(leftover, ignore_errors=True)
     with contextlib.suppress(OSError):
         ended.rmdir()

@@ -57,16 +57,18 @@ _ERRORS: dict[Obstacle, type[ParallelWorkersError]] = {
 }
 
 
-def remove_worktree(opened: OpenedRepository, worktree: Path, *, force: bool) -> str | None:
+def remove_worktree(opened: OpenedRepository, worktree: Path, *, force: bool, worker: str | None = None) -> str | None:
     """Remove one linked worktree; the rescue ref its work was saved to, if there was any. Its branch stays.
+
+    With `worker`, only while it is that worker's: another may have been given the same place since.
 
     Raises:
         UnsavedWorkError: it holds work and `force` is False; or work that cannot be saved.
-        WorktreeConflictError: it is locked and `force` is False; or the folder is not that worktree.
+        WorktreeConflictError: it is locked and `force` is False; or not that worktree, or another worker's.
         UsageError: it is the main checkout, or no worktree of this repository.
     """
     linked = _find_removable(opened, worktree)
-    return _remove(opened, linked, Care.SAVE_WORK if force else Care.KEEP_WORK)
+    return _remove(opened, linked, Care.SAVE_WORK if force else Care.KEEP_WORK, worker)
 
 
 def forget_worktree(opened: OpenedRepository, linked: LinkedWorktree) -> None:
@@ -131,10 +133,12 @@ def _find_removable(opened: OpenedRepository, worktree: Path) -> LinkedWorktree:
     return linked
 
 
-def _remove(opened: OpenedRepository, linked: LinkedWorktree, care: Care) -> str | None:
+def _remove(opened: OpenedRepository, linked: LinkedWorktree, care: Care, worker: str | None = None) -> str | None:
     with removal_lock(linked) as registered:
         if not registered:
             return None
+        if worker is not None and linked.worker not in {None, worker}:
+            raise WorktreeConflictError(f"{linked.path} is kept: it is the worktree of {linked.worker} by now")
         begun = find_begun(linked)
         if begun is not None:
             return _finish(opened, linked, begun, care)
@@ -171,6 +175,8 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
 
 def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion, care: Care) -> str | None:
     """Look once more, now that nobody finds the folder any more: what was written since the first look is saved too."""
+    if not begun.looked_at and not begun.aside.is_dir():
+        return _remove_record(opened, linked, care) or begun.rescue_ref
     if not begun.looked_at and begun.aside.is_dir():
         try:
             rescue_ref = _look_and_save(opened, linked, begun.aside, care)
@@ -239,7 +245,7 @@ def _remove_workers_worktree(opened: OpenedRepository, plan: WorktreePlan) -> tu
         return ()
     try:
         rescue_ref = _remove(opened, linked, Care.SAVE_WORK)
-    except (UnsavedWorkError, WorktreeConflictError) as kept:
+    except ParallelWorkersError as kept:
         # the work is merged: what is left over is kept and named, and is no failure of the worker
         logger.warning("{}", kept)
         return ()

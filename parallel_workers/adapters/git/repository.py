@@ -170,9 +170,9 @@ class GitPythonRepository:
         """The newest commit of the base, as it was fetched last, that `branch` has."""
         return reworking.find_fork(self._opened, branch, bases.read_base(self._opened, base_branch))
 
-    def remove_worktree(self, worktree: Path, *, force: bool = False) -> str | None:
+    def remove_worktree(self, worktree: Path, *, force: bool = False, worker: str | None = None) -> str | None:
         """Remove a linked worktree; the rescue ref, if work was saved. Raises UnsavedWorkError unless `force`."""
-        return removal.remove_worktree(self._opened, worktree, force=force)
+        return removal.remove_worktree(self._opened, worktree, force=force, worker=worker)
 
     def remove_worker(self, plan: WorktreePlan, head_sha: str, *, was_pushed: bool = False) -> str | None:
         """After a merge: remove worktree, branch and mark; the rescue ref, if work was left uncommitted."""
