@@ -118,11 +118,10 @@ def _judge_worktree(
 
 
 def _judge_gone(repository: Path, one: RegisteredWorktree) -> Finding:
-    prune = f"git -C {shlex.quote(str(repository))} worktree prune"
+    prune = f"parallel-workers worktree prune --repository {shlex.quote(str(repository))}"
     if is_forgettable(one):
-        mend = f"parallel-workers worktree prune --repository {shlex.quote(str(repository))}"
         what = f"the folder {one.path} is gone; git still has it on record, with {one.branch}"
-        return Finding("worktrees", Severity.WARNING, what, mend, fixable=True)
+        return Finding("worktrees", Severity.WARNING, what, prune, fixable=True)
     if one.lock_reason is not None and not one.half_made:
         what = f"the folder {one.path} is gone, and its record is locked ({one.lock_reason or 'no reason given'})"
         unlock = f"git -C {shlex.quote(str(repository))} worktree unlock {shlex.quote(str(one.path))}"

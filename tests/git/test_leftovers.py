@@ -151,6 +151,22 @@ def test_a_worktree_whose_folder_is_gone_is_forgotten_and_keeps_its_branch(
     assert git(clone, "rev-parse", plan.branch) == plan.base_sha
 
 
+def test_what_was_staged_and_commits_of_a_lost_branch_are_saved_before_it_is_forgotten(
+    clone: Path, repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    (plan.path / "kept.txt").write_text("kept", encoding="utf-8")
+    sha = repository.commit_all(plan.path, "work")
+    (plan.path / "staged.txt").write_text("staged", encoding="utf-8")
+    git(plan.path, "add", "staged.txt")
+    staged = git(plan.path, "rev-parse", ":staged.txt")
+    git(clone, "update-ref", "-d", f"refs/heads/{plan.branch}")
+    shutil.rmtree(plan.path)
+    assert Leftovers(clone).forget(plan.path)
+    (rescue,) = repository.list_rescues()
+    saved = git(clone, "rev-list", "--objects", "--no-object-names", rescue.ref).splitlines()
+    assert {str(sha), staged} <= set(saved)
+
+
 def test_one_that_is_there_again_locked_or_detached_is_not_forgotten(clone: Path, plan: WorktreePlan, git: Git) -> None:
     leftovers = Leftovers(clone)
     assert not leftovers.forget(plan.path)

@@ -64,7 +64,7 @@ def _refuse_foreign(plan: WorktreePlan, found: Situation) -> None:
     not_ours = f"and {plan.worker} did not make it"
     if found.registered is not None:
         gone = found.folder is Folder.ABSENT
-        way_out = "git worktree prune" if gone else f"git worktree remove '{plan.path}'"
+        way_out = "parallel-workers worktree prune" if gone else f"git worktree remove '{plan.path}'"
         held = found.registered.branch or "a detached HEAD"
         raise WorktreeConflictError(
             f"a worktree{' whose folder is gone' if gone else ''} for {held} is registered at {plan.path} {not_ours}; "

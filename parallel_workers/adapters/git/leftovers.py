@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.layout import LinkedWorktree, linked_worktrees, read_head, read_ref
 from parallel_workers.adapters.git.lock_files import find_flock_holders, look_at_locks
 from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository
+from parallel_workers.adapters.git.removal import forget_worktree
 from parallel_workers.adapters.git.repository import LOCK_FILE, GitPythonRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.decisions.health_of_repository import is_stale
@@ -74,14 +74,17 @@ class Leftovers:
     def forget(self, worktree: Path) -> bool:
         """Drop the record of a worktree whose folder is gone; False when it is there again, locked, or not on record.
 
+        What only the record knows, like what was staged, is saved first.
+
         Raises:
+            UnsavedWorkError: it cannot be saved; nothing was dropped.
             RepositoryLockedError: somebody is at work on the repository's worktrees.
         """
         with self._lock.hold():
             for entry in linked_worktrees(self._opened.common_dir):
                 unlocked = entry.lock_reason is None or entry.half_made
                 if entry.path == worktree and unlocked and entry.branch is not None and not entry.path.exists():
-                    shutil.rmtree(entry.admin)
+                    forget_worktree(self._opened, entry)
                     return True
         return False
 
