@@ -132,6 +132,12 @@ class Situation(NamedTuple):
         return self.snapshot.pull_request.head_sha
 
     @property
+    def moved_to(self) -> str:
+        """The base that somebody changed it to; '' while it is the one that was ordered."""
+        base, ordered = self.snapshot.pull_request.base_branch, self.rules.base_branch
+        return base if ordered and base != ordered else ""
+
+    @property
     def is_front(self) -> bool:
         """Whether it is this pull request's turn."""
         return self.snapshot.pull_request.number == self.front

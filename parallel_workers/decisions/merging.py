@@ -101,12 +101,13 @@ def _is_given_back(situation: Situation) -> MergeDecision | None:
 
 def _is_retargeted(situation: Situation) -> MergeDecision | None:
     """Somebody changed its base: neither merged there nor taken back, nor worked on against the wrong base."""
-    base, ordered = situation.snapshot.pull_request.base_branch, situation.rules.base_branch
-    if not ordered or base == ordered:
+    if not situation.moved_to:
         return None
+    if (stopped := stop_forge(situation)) is not None:
+        return stopped
     return Wait(
-        f"a person is needed: the base of {situation.name} was changed from {ordered} to {base}; "
-        "merge it, close it, or change the base back",
+        f"a person is needed: the base of {situation.name} was changed from {situation.rules.base_branch} to "
+        f"{situation.moved_to}; merge it, close it, or change the base back",
         needs_human=True,
     )
 

@@ -20,8 +20,13 @@ def stop_forge(situation: Situation) -> MergeDecision | None:
         or is_auto_merge_lasting(situation.head_sha, situation.memory)
     ):
         return None
-    wrong = _what_is_wrong(snapshot) or _what_is_said(situation)
+    wrong = _what_is_changed(situation) or _what_is_wrong(snapshot) or _what_is_said(situation)
     return DisableAutoMerge(f"the forge must not merge {situation.name} by itself: {wrong}") if wrong else None
+
+
+def _what_is_changed(situation: Situation) -> str:
+    moved_to = situation.moved_to
+    return f"its base was changed from {situation.rules.base_branch} to {moved_to}" if moved_to else ""
 
 
 def _what_is_wrong(snapshot: PullRequestSnapshot) -> str:

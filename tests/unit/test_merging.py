@@ -88,6 +88,15 @@ def test_one_whose_base_was_changed_is_for_a_person(policy: MergePolicy, change:
     assert decision == Wait(said + "merge it, close it, or change the base back", needs_human=True)
 
 
+def test_the_forge_is_not_left_to_merge_into_a_changed_base() -> None:
+    changed = READY._replace(pull_request=OPEN._replace(base_branch="develop"), is_auto_merging=True)
+    decision = decide_merge(changed, MergeRules(MergePolicy.AUTO, base_branch="main"), NOTHING, 7)
+    assert isinstance(decision, DisableAutoMerge)
+    assert decision.reason.endswith("by itself: its base was changed from main to develop")
+    decision = decide_merge(changed, MergeRules(MergePolicy.MANUAL, base_branch="main"), NOTHING, 7)
+    assert isinstance(decision, Wait), "there it was a person who let the forge merge"
+
+
 @pytest.mark.parametrize("policy", MergePolicy)
 def test_one_given_back_to_people_is_left_alone(policy: MergePolicy) -> None:
     labelled = OPEN._replace(labels=("bug", NEEDS_HUMAN_LABEL))

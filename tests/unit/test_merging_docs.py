@@ -40,6 +40,7 @@ SITUATIONS = [
     (2, READY._replace(pull_request=OPEN._replace(state=PullRequestState.CLOSED, reason="*reason*")), AUTO, (), 7),
     (3, READY._replace(pull_request=OPEN._replace(labels=(NEEDS_HUMAN_LABEL,))), AUTO, (), 7),
     (4, READY._replace(pull_request=OPEN._replace(base_branch="develop")), AUTO, (), 7),
+    (4, READY._replace(pull_request=OPEN._replace(base_branch="develop"), is_auto_merging=True), AUTO, (), 7),
     (5, READY._replace(is_queued=True), AUTO, (), 7),
     (6, READY._replace(checks=(BUILD,), is_auto_merging=True), AUTO, (), 7),
     (7, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
