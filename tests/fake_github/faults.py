@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     SECONDARY_SILENT = "403 secondary limit without Retry-After"
     TOO_MANY = "429 with Retry-After"
     TOO_MANY_SILENT = "429 without Retry-After"
+    FORBIDDEN = "403 for a permission that the token has not, nothing was done"
     DUPLICATE = "delivered twice; the second answer is told"
 
 

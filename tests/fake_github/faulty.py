@@ -34,6 +34,8 @@ def before_doing(faults: Faults, fault: FaultKind | None) -> RawAnswer | None:
         raise BrokenOff("reset")
     if fault is FaultKind.BAD_GATEWAY:
         return bad_gateway()
+    if fault is FaultKind.FORBIDDEN:
+        return json_answer(403, {"message": "Resource not accessible by personal access token"})
     if fault is FaultKind.SLOW:
         time.sleep(faults.slow_seconds)
     statuses = {FaultKind.SECONDARY: 403, FaultKind.SECONDARY_SILENT: 403}

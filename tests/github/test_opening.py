@@ -66,6 +66,19 @@ def test_what_a_pull_request_gets_beside_its_text_is_made_once(github: GitHubWor
     assert [one.login for one in pull.assignees] == ["worker"]
 
 
+@pytest.mark.parametrize("path", ["/issues/1$", "/issues/1/labels$", "/labels", "/milestones", "/requested_reviewers$"])
+def test_what_the_token_may_not_give_it_goes_without(github: GitHubWorld, path: str) -> None:
+    github.server.faults.next(FaultKind.FORBIDDEN, path=path, times=20)
+    github.repository.give("rita")
+    draft = github.draft("one")._replace(
+        labels=("phase:5",), milestone="Sprint 1", creates_milestone=True, reviewers=("rita",), assignees=("worker",)
+    )
+    made = github.forge(github.clockwork().timing).ensure_pull_request(draft)
+    pull = github.repository.pull(made.number)
+    given = [bool(pull.label_keys), pull.milestone is not None, bool(pull.assignees), bool(pull.reviewers)]
+    assert given.count(False) == (2 if path == "/issues/1$" else 1)
+
+
 def test_a_milestone_in_another_letter_case_is_used(github: GitHubWorld) -> None:
     first, second = (
         github.draft(name)._replace(milestone=title, creates_milestone=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from loguru import logger
 
 from parallel_workers.adapters.github.answers import RefusedError
@@ -14,6 +12,8 @@ from parallel_workers.crash_points import reach
 from parallel_workers.pull_requests import PullRequestDraft
 
 _LABELS_MAX = 100
+_LASTING = {403, 404, 410, 422}
+"""Refused for good: no permission, no such thing, switched off, not to be had. The pull request is worth more."""
 
 
 class Dresser:
@@ -25,13 +25,14 @@ class Dresser:
 
     def dress(self, pull: Json, draft: PullRequestDraft, *, is_new: bool) -> Json:
         """The pull request with all that the draft asks for, as far as GitHub lets it; the rest is a warning."""
-        pull = self._label(pull, draft)
-        changes = self._missing(pull, draft)
-        if changes:
-            what = f"set milestone and assignees of pull request #{pull['number']}"
-            pull = with_issue(pull, self._api.change(what, f"/issues/{pull['number']}", changes))
-            reach("github.pull-request-labelled")
-            self._warn_of_assignees(pull, draft)
+        for side_matter in (self._label, self._set_milestone, self._assign):
+            try:
+                pull = side_matter(pull, draft)
+            except RefusedError as error:
+                # a new pull request may be unknown for a moment: that is asked again
+                if error.answer.status not in _LASTING - {404}:
+                    raise
+                logger.warning("pull request #{} goes without: {}", pull["number"], error)
         missing = self._unasked(pull, draft)
         if missing and not is_new:
             # a submitted review removes the request, and asking again would nag
@@ -51,19 +52,28 @@ class Dresser:
             return pull
         path = f"/issues/{pull['number']}/labels"
         labels = self._api.change(f"label pull request #{pull['number']}", path, {"labels": new}, verb="POST")
+        reach("github.pull-request-labelled")
         return {**pull, "labels": labels}
 
-    def _missing(self, pull: Json, draft: PullRequestDraft) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        if draft.milestone and not pull.get("milestone"):
-            number = self._labels.find_milestone(draft.milestone, creates=draft.creates_milestone)
-            if number is not None:
-                changes["milestone"] = number
+    def _set_milestone(self, pull: Json, draft: PullRequestDraft) -> Json:
+        if not draft.milestone or pull.get("milestone"):
+            return pull
+        number = self._labels.find_milestone(draft.milestone, creates=draft.creates_milestone)
+        if number is None:
+            return pull
+        what = f"set the milestone of pull request #{pull['number']}"
+        return with_issue(pull, self._api.change(what, f"/issues/{pull['number']}", {"milestone": number}))
+
+    def _assign(self, pull: Json, draft: PullRequestDraft) -> Json:
+        """One request for all, as a whole list; GitHub leaves out who has no access."""
         assigned = [one["login"] for one in pull.get("assignees") or ()]
         absent = [name for name in draft.assignees if name.lower() not in {one.lower() for one in assigned}]
-        if absent:
-            changes["assignees"] = [*assigned, *absent]
-        return changes
+        if not absent:
+            return pull
+        what = f"set the assignees of pull request #{pull['number']}"
+        changed = self._api.change(what, f"/issues/{pull['number']}", {"assignees": [*assigned, *absent]})
+        self._warn_of_assignees(with_issue(pull, changed), draft)
+        return with_issue(pull, changed)
 
     def _warn_of_assignees(self, pull: Json, draft: PullRequestDraft) -> None:
         assigned = {one["login"].lower() for one in pull.get("assignees") or ()}
@@ -86,7 +96,7 @@ class Dresser:
         try:
             answer: Json = self._api.change(what, f"/pulls/{pull['number']}/requested_reviewers", body, verb="POST")
         except RefusedError as error:
-            if error.answer.status not in {403, 404, 422}:
+            if error.answer.status not in _LASTING:
                 raise
             if len(names) == 1:
                 logger.warning("{}: {} is left out: {}", what, names[0], error.answer.message)
