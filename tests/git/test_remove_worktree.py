@@ -244,3 +244,26 @@ def test_a_link_in_the_place_of_ended_records_is_not_followed(
     link.unlink()
     repository.prune()
     assert repository.list_worktrees() == ()
+
+
+def test_commits_that_only_our_own_marks_hold_are_saved(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    (plan.path / "work.txt").write_text("work", encoding="utf-8")
+    sha = str(repository.commit_all(plan.path, "work"))
+    git(repository.path, "update-ref", f"refs/parallel-workers/pushed/{plan.branch}", sha)
+    git(plan.path, "switch", "--quiet", "--detach")
+    git(repository.path, "branch", "--quiet", "--force", plan.branch, plan.base_sha)
+    ref = repository.remove_worktree(plan.path, force=True)
+    assert ref is not None
+    assert sha in git(repository.path, "rev-list", ref).split()
+
+
+def test_a_file_whose_name_differs_in_case_only_is_saved(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    git(repository.path, "config", "core.ignoreCase", "true")
+    (plan.path / "readme.MD").write_text("another", encoding="utf-8")
+    ref = repository.remove_worktree(plan.path, force=True)
+    assert ref is not None
+    assert git(repository.path, "show", f"{ref}:readme.MD") == "another"

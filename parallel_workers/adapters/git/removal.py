@@ -245,7 +245,7 @@ def _remove_workers_worktree(opened: OpenedRepository, plan: WorktreePlan) -> tu
         return ()
     try:
         rescue_ref = _remove(opened, linked, Care.SAVE_WORK)
-    except ParallelWorkersError as kept:
+    except (ParallelWorkersError, OSError) as kept:
         # the work is merged: what is left over is kept and named, and is no failure of the worker
         logger.warning("{}", kept)
         return ()
