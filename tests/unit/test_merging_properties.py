@@ -75,7 +75,13 @@ snapshots = st.builds(
     allowed_methods=st.lists(st.sampled_from(MergeMethod), unique=True).map(tuple),
     base_sha=st.sampled_from(["4" * 40, "5" * 40]),
 )
-rules = st.builds(MergeRules, st.sampled_from(MergePolicy), st.sampled_from(MergeMethod), st.integers(0, 3))
+rules = st.builds(
+    MergeRules,
+    st.sampled_from(MergePolicy),
+    st.sampled_from(MergeMethod),
+    st.integers(0, 3),
+    st.sampled_from(["", "main", "dev"]),
+)
 fronts = st.none() | st.integers(1, 5)
 
 
