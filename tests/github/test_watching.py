@@ -187,6 +187,20 @@ def test_checks_that_end_at_odd_moments_are_seen_by_looks_alone(github: GitHubWo
     assert max(green.values()) < 75
 
 
+def test_a_check_that_is_run_again_between_two_answers_is_waited_for(github: GitHubWorld) -> None:
+    clock = github.clockwork()
+    forge = github.forge(clock.timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.set_check(number, "ci", "failure")
+    assert _see(forge, number).checks
+    sighting = forge._watcher._memory.known([number])[0]
+    sighting.full["statusCheckRollup"]["state"] = "PENDING"
+    assert sighting.snapshot(forge._api.facts, clock.now(), _SETTLED).is_awaiting_checks
+    clock.advance(60)
+    seen = forge.look([number])[number]
+    assert [check.state for check in seen.checks] == [CheckState.RED], "both are asked again when it is due"
+
+
 def test_one_that_github_cannot_answer_stops_nobody_else(github: GitHubWorld) -> None:
     clock = github.clockwork()
     forge = github.forge(clock.timing, _SETTLED)

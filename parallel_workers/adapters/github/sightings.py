@@ -63,6 +63,12 @@ class Sighting:
         is_red = self.is_open and bool(self.brief) and _rollup(self.brief) in _RED_ROLLUPS
         return is_red and self.full_for != _key(self.brief)
 
+    @property
+    def _is_at_odds(self) -> bool:
+        """Checks moved between the brief answer and the full one: which ones are red or running nobody has told."""
+        rollup = _rollup(self.brief)
+        return bool(self.full) and rollup in _DETAILED_ROLLUPS and _rollup(self.full) != rollup
+
     def needs_full(self, now: float) -> bool:
         """Whether the brief answer leaves something open that only a full one tells."""
         if not self.brief or not self.is_open:
@@ -134,7 +140,7 @@ class Sighting:
         node = _laid_over(self.full, self.brief) if self.full and told_in_full else self.brief
         snapshot = as_snapshot(self.pull_request, node, facts, self.unreadable)
         is_stale = self.needs_full(now) and self.full_for != _key(self.brief)
-        if is_stale or self.failures or self._may_get_checks(now, pace):
+        if is_stale or self.failures or self._is_at_odds or self._may_get_checks(now, pace):
             return snapshot._replace(is_awaiting_checks=True)
         return snapshot
 
