@@ -9,10 +9,8 @@ from typing import Self
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
+from blocks.saved import load_or_default
 from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
-from parallel_workers.errors import UsageError
-
-DEFAULT_DOCUMENT = "default"
 
 
 class GitHubForge(Block):
@@ -68,19 +66,7 @@ class GitHubForge(Block):
         Raises:
             UsageError: a name was given and nothing is saved under it, or what is saved does not fit.
         """
-        document = name or DEFAULT_DOCUMENT
-        try:
-            return await cls.aload(document)
-        except ValueError as error:
-            if "Unable to find block document" not in str(error):
-                # what pydantic says may quote a value, and values are secret here
-                raise UsageError(f"the {cls._block_type_name} block {document!r} does not fit: save it again") from None
-            if name is None:
-                return cls()
-            raise UsageError(
-                f"there is no {cls._block_type_name} block {name!r} on this Prefect server: save one in the UI under "
-                f"Blocks, or with `GitHubForge(...).save({name!r})`, or leave the name out and set GITHUB_TOKEN"
-            ) from error
+        return await load_or_default(cls, name, without_one="and set GITHUB_TOKEN")
 
     def to_credentials(self, environment: Mapping[str, str] | None = None) -> GitHubCredentials | None:
         """The credentials as the domain knows them, the host's environment standing in for what is empty here.

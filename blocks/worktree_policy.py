@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.saved import load_or_default
 from parallel_workers.environment import (
     DEFAULT_KEPT_NAMES,
     DEFAULT_REFUSED_PATTERNS,
@@ -17,8 +18,6 @@ from parallel_workers.environment import (
     filter_environment,
 )
 from parallel_workers.errors import UsageError
-
-DEFAULT_DOCUMENT = "default"
 
 
 class EnvironmentPreview(NamedTuple):
@@ -81,18 +80,7 @@ class WorktreePolicy(Block):
         Raises:
             UsageError: a name was given and nothing is saved under it, or what is saved does not fit.
         """
-        document = name or DEFAULT_DOCUMENT
-        try:
-            return await cls.aload(document)
-        except ValueError as error:
-            if "Unable to find block document" not in str(error):
-                raise UsageError(f"the {cls._block_type_name} block {document!r} cannot be read: {error}") from error
-            if name is None:
-                return cls()
-            raise UsageError(
-                f"there is no {cls._block_type_name} block {name!r} on this Prefect server: save one in the UI under "
-                f"Blocks, or with `WorktreePolicy(...).save({name!r})`, or leave the name out for the defaults"
-            ) from error
+        return await load_or_default(cls, name, without_one="for the defaults")
 
     def resolved_root(self) -> Path:
         """The worktree root as an absolute path, `~` and `$NAME` expanded.

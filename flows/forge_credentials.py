@@ -30,13 +30,14 @@ async def renew_credentials() -> bool:
     """Read the block once more, after the forge refused what it held; whether it holds something else now.
 
     Raises:
-        UsageError: what is saved does not fit.
+        UsageError: what is saved does not fit; what was read before stays.
     """
-    global _loading  # noqa: PLW0603 - as above
-    before = github_credentials()
-    _loading = AskedOnce()
-    await load_credentials()
-    return github_credentials() != before
+    global _block, _loading
+    before, loading = github_credentials(), AskedOnce[GitHubForge]()
+    block = await loading.get(os.environ.get("PREFECT_API_URL"), GitHubForge.load_or_default)
+    now = _credentials_of(block)
+    _block, _loading = block, loading
+    return now != before
 
 
 def github_credentials() -> GitHubCredentials | None:
@@ -45,8 +46,12 @@ def github_credentials() -> GitHubCredentials | None:
     Raises:
         UsageError: an address is not usable, or only half of an App is given.
     """
-    if _block is not None:
-        return _block.to_credentials()
+    return _credentials_of(_block)
+
+
+def _credentials_of(block: GitHubForge | None) -> GitHubCredentials | None:
+    if block is not None:
+        return block.to_credentials()
     return find_credentials(GivenValues(), os.environ)
 
 

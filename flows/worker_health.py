@@ -15,7 +15,8 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Suspended
 from pydantic import ValidationError
 
-from blocks.worktree_policy import DEFAULT_DOCUMENT, WorktreePolicy
+from blocks.saved import DEFAULT_DOCUMENT
+from blocks.worktree_policy import WorktreePolicy
 from flows.dead_engines import find_dead_batches, put_back_batch
 from flows.flow_names import LABEL_PREFIX
 from flows.prefect_clients import prefect_client

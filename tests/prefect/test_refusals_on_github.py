@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 
 from blocks.forge import GitHubForge
+from flows.forge_credentials import github_credentials
 from flows.run_batch import RunOptions, carry_out
 from flows.watch_pull_requests import watch
 from flows.wiring import renew_workplaces
 from flows.worker_states import get_worker
+from parallel_workers.errors import UsageError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, TaskOutcome
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
@@ -142,6 +145,14 @@ async def test_a_revoked_token_is_told_and_its_successor_in_the_block_is_found(
             await seen.until_waits("GitHub does not accept the token")
         stop.set()
         (task,) = (await running).tasks
+        had = github_credentials()
+        async with get_client() as client:
+            wrong = BlockDocumentUpdate(data={"app_id": "no number"})
+            await client.update_block_document(document, wrong)
+        with pytest.raises(UsageError, match=r"does not fit \(app_id\): save it again"):
+            await renew_workplaces()
+        await look("revoked")
+        assert github_credentials() == had, "what was read before stays"
         await GitHubForge(token=hub.repository.give("worker")).save("default", overwrite=True)
         hub.repository.merge(1)
         async with asyncio.timeout(60):  # a look may answer what was seen last; one of them is refused
