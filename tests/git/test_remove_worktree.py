@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from parallel_workers.adapters.git import deletion
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
@@ -212,8 +213,12 @@ def test_another_workers_worktree_is_kept(repository: GitPythonRepository, plan:
 
 
 def test_what_is_written_while_it_is_deleted_is_saved_at_the_next_try(
-    repository: GitPythonRepository, plan: WorktreePlan, git: Git, monkeypatch: pytest.MonkeyPatch
+    repository: GitPythonRepository,
+    plan: WorktreePlan,
+    git: Git,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (plan.path / "early.txt").write_text("early", encoding="utf-8")
     real = deletion.delete_tree
 
     def write_late(entry: Path) -> None:
@@ -224,9 +229,15 @@ def test_what_is_written_while_it_is_deleted_is_saved_at_the_next_try(
         patched.setattr(deletion, "delete_tree", write_late)
         with pytest.raises(ParallelWorkersError, match="something still writes to it"):
             repository.remove_worktree(plan.path, force=True)
+    said: list[str] = []
+    sink = logger.add(said.append)
     (gone,) = repository.prune()
+    logger.remove(sink)
     assert gone.rescue_ref is not None
     assert git(repository.path, "show", f"{gone.rescue_ref}:late.txt") == "late"
+    (first,) = (rescue.ref for rescue in repository.list_rescues() if rescue.ref != gone.rescue_ref)
+    assert git(repository.path, "show", f"{first}:early.txt") == "early"
+    assert f"saved as {first}" in "".join(said), "it has what was deleted meanwhile"
     assert repository.list_worktrees() == ()
 
 

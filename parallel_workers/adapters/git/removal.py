@@ -137,6 +137,7 @@ def _remove(opened: OpenedRepository, linked: LinkedWorktree, care: Care, worker
     with removal_lock(linked) as registered:
         if not registered:
             return None
+        # none is noted on one whose making was cut off, or that somebody made by hand at this place
         if worker is not None and linked.worker not in {None, worker}:
             raise WorktreeConflictError(f"{linked.path} is kept: it is the worktree of {linked.worker} by now")
         begun = find_begun(linked)
@@ -175,14 +176,17 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
 
 def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion, care: Care) -> str | None:
     """Look once more, now that nobody finds the folder any more: what was written since the first look is saved too."""
-    if not begun.looked_at and not begun.aside.is_dir():
-        return _remove_record(opened, linked, care) or begun.rescue_ref
-    if not begun.looked_at and begun.aside.is_dir():
+    if not begun.looked_at:
+        if not begun.aside.is_dir():
+            return _remove_record(opened, linked, care) or begun.rescue_ref
         try:
             rescue_ref = _look_and_save(opened, linked, begun.aside, care)
         except BaseException:
             move_back(linked, begun)
             raise
+        if begun.rescue_ref and rescue_ref not in {None, begun.rescue_ref}:
+            # it has what the second look may not have found any more
+            logger.warning("{}: {}", linked.path, way_back(begun.rescue_ref, opened.path, linked.path))
         begun = BegunDeletion(begun.aside, rescue_ref or begun.rescue_ref, looked_at=True)
         note_deletion(linked, begun)
     reach("removal.looked-again")
