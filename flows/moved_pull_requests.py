@@ -35,6 +35,8 @@ async def find_moved(waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mappin
     if why := forge.waits_for_forge():
         logger.info("{}", why)
         return set()
+    if why := forge.hindrance():
+        logger.info("{}", why)
     moved = set()
     for run, order in waiting:
         number = _number(run)

@@ -165,14 +165,14 @@ def test_what_remains_is_spread_over_the_time_that_is_left() -> None:
 def test_waiting_for_what_remains_is_said() -> None:
     limiter, clock = _limiter()
     limiter.learn(Kind.READ, 200, _headers(45, clock.now() + 1800), "")
-    assert limiter.is_spread() == ""
+    assert limiter.slowed() == ""
     limiter.admit(Kind.READ)
-    assert "nearly used up" in limiter.is_spread()
+    assert "nearly used up" in limiter.slowed()
     assert limiter.waits() == "", "what is told all the same is acted on"
     with pytest.raises(ForgeBusyError):
         limiter.admit(Kind.READ)
     clock.seconds += 1801
-    assert limiter.is_spread() == ""
+    assert limiter.slowed() == ""
 
 
 def test_creations_are_at_most_80_in_any_minute_and_500_in_any_hour() -> None:

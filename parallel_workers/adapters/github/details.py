@@ -19,7 +19,7 @@ from parallel_workers.adapters.github.pace import (
     WatchPace,
 )
 from parallel_workers.adapters.github.queries import BRIEF_CHUNK, BRIEF_QUERY, FULL_CHUNK, full_query
-from parallel_workers.adapters.github.sightings import Sighting
+from parallel_workers.adapters.github.sightings import FAILURES_UNTIL_ALONE, Sighting
 from parallel_workers.adapters.github.unreadable import filled_in, unreadable_parts
 from parallel_workers.adapters.github.windows import Allowance
 from parallel_workers.errors import ForgeBusyError, ForgeError
@@ -96,7 +96,7 @@ class Details:
     def _due_at(self, sighting: Sighting) -> float:
         """A head that may still get checks is looked at once more when that time is over."""
         settled = sighting.settles_at(self._pace)
-        if sighting.is_asked_alone:
+        if sighting.failures >= FAILURES_UNTIL_ALONE:
             return sighting.due_at
         return min(sighting.due_at, settled) if sighting.brief_at < settled else sighting.due_at
 
@@ -106,11 +106,11 @@ class Details:
         Those that were in a query that failed come after the others, in smaller and smaller chunks, at last alone: one
         that GitHub cannot answer takes nobody with it for long.
         """
-        order = sorted(wanted, key=lambda one: (one.is_asked_alone, one.failures))
+        order = sorted(wanted, key=lambda one: one.failures)
         while order:
             if self._points.left(self._now()) < floor + 1:
                 return
-            most = 1 if order[0].is_asked_alone else max(1, min(way.size, way.most >> order[0].failures))
+            most = max(1, min(way.size, way.most >> order[0].failures))
             chunk = [one for one in order[:most] if one.failures == order[0].failures]
             order = order[len(chunk) :]
             if not self._try(chunk, way):
@@ -134,7 +134,7 @@ class Details:
             return True
         way.size = min(way.size * 2, way.most)
         for one in chunk:
-            one.is_asked_alone, one.failures = False, 0
+            one.failures = 0
         return True
 
     def _ask_for_less(self, chunk: Sequence[Sighting], way: Way) -> None:

@@ -95,7 +95,7 @@ class GitHubForge:
 
     def hindrance(self) -> str:
         """See ports.Forge."""
-        return self._api.connection.limiter.is_spread() or self._watcher.trouble()
+        return self._api.connection.limiter.slowed() or self._watcher.trouble()
 
     def merge_pull_request(self, number: int, method: MergeMethod, head_sha: str | None = None) -> MergeAttempt:
         """See ports.Forge. Without `head_sha` it merges the head that was seen last: WAIT when it has moved since."""

@@ -116,7 +116,7 @@ class Limiter:
                 return _paused(self._busy_until)
             return ""
 
-    def is_spread(self) -> str:
+    def slowed(self) -> str:
         """Until when the next call waits because little remains of a limit; '' when none does."""
         with self._lock:
             now = self._timing.now()

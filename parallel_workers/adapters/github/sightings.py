@@ -9,6 +9,7 @@ from typing import Any
 from parallel_workers.adapters.github.api import RepositoryFacts
 from parallel_workers.adapters.github.pace import WatchPace
 from parallel_workers.adapters.github.pulls import as_pull_request
+from parallel_workers.adapters.github.queries import BRIEF_CHUNK
 from parallel_workers.adapters.github.snapshots import as_snapshot, bare_snapshot
 from parallel_workers.pull_request_snapshots import PullRequestSnapshot
 from parallel_workers.pull_requests import PullRequest, PullRequestState
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 _RUNNING_ROLLUPS = {"PENDING", "EXPECTED"}
 _SAME_SECOND = 2.0
 _RED_ROLLUPS = {"FAILURE", "ERROR"}
+FAILURES_UNTIL_ALONE = BRIEF_CHUNK.bit_length()
+"""Halved so often, a chunk of either kind is one pull request."""
 _DETAILED_ROLLUPS = _RED_ROLLUPS | _RUNNING_ROLLUPS
 
 
@@ -37,10 +40,11 @@ class Sighting:
     """The full answer is of the second of the last change: another change in that second would not be told."""
     unreadable: frozenset[str] = frozenset()
     """What of it the credentials may not read, as `unreadable` names it."""
-    is_asked_alone: bool = False
-    """A query for it alone was too much for GitHub: it shall not spoil the answers about others."""
     failures: int = 0
-    """Queries in a row that failed with it among others: it may be why, and what is known of it may be old."""
+    """Queries in a row that failed with it among others: it may be why, and what is known of it may be old.
+
+    The more there were, the fewer are asked about together with it: it shall not spoil the answers about others.
+    """
     full_due_at: float = 0.0
     due_at: float = 0.0
     pause: float = 0.0
@@ -118,7 +122,7 @@ class Sighting:
 
     def put_off(self, now: float, pace: WatchPace) -> None:
         """Even alone it was too much for GitHub: ask again after a growing pause, and alone."""
-        self.is_asked_alone = True
+        self.failures = max(self.failures, FAILURES_UNTIL_ALONE)
         self.pause = min(max(pace.detail_seconds, self.pause * 2), pace.detail_max_seconds)
         self.due_at = self.full_due_at = now + self.pause
 
