@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from parallel_workers.crash_points import GITHUB_POINTS
 from tests.chaos.scenes import GATES, Scene, agent_shell, git
-from tests.e2e.github_side import GitHubSide, github_side
+from tests.e2e.github_side import GitHubSide, beside, github_side
 from tests.e2e.product import write_batch
 from tests.fake_github.ci import CheckReport, PushedHead
 
@@ -101,7 +102,7 @@ def github_stage(folder: Path, name: str, course: Course, *, pause_seconds: floa
             heads=lambda _remote: [pull.head_branch for pull in hub.pulls()],
             environment=hub.environment,
         )
-        with _people(hub, course.people):
+        with beside(partial(_act, hub, course.people)):
             yield Stage(scene, hub, course)
 
 
@@ -125,24 +126,12 @@ def wrong_on_github(stage: Stage) -> list[str]:
     return wrong
 
 
-@contextmanager
-def _people(hub: GitHubSide, steps: Sequence[Step]) -> Iterator[None]:
-    done = threading.Event()
-
-    def act() -> None:
-        for condition, action in steps:
-            while not condition(hub):
-                if done.wait(_LOOK_SECONDS):
-                    return
-            action(hub)
-
-    thread = threading.Thread(target=act)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+def _act(hub: GitHubSide, steps: Sequence[Step], done: threading.Event) -> None:
+    for condition, action in steps:
+        while not condition(hub):
+            if done.wait(_LOOK_SECONDS):
+                return
+        action(hub)
 
 
 def _let_github_merge(hub: GitHubSide, *, after_seconds: float) -> None:

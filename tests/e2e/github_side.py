@@ -7,7 +7,7 @@ import subprocess
 import threading
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,12 +100,24 @@ def github_side(folder: Path, git: Git, files: Mapping[str, str]) -> Iterator[Gi
 
 
 @contextmanager
+def beside(act: Callable[[threading.Event], None]) -> Iterator[None]:
+    """While inside, `act` runs in a thread of its own; it ends when the event is set that it is given."""
+    done = threading.Event()
+    thread = threading.Thread(target=act, args=(done,))
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
 def telling_at_once(product: Product) -> Iterator[None]:
     """While inside, the Prefect server is told each second that something moved, as by a webhook: it is looked at."""
     address = product.call("up", "--server-only").stdout.strip()
-    done = threading.Event()
 
-    def tell() -> None:
+    def tell(done: threading.Event) -> None:
         while not done.wait(1.0):
             event = {
                 "event": "parallel-workers.pull-request.moved",
@@ -117,10 +129,5 @@ def telling_at_once(product: Product) -> Iterator[None]:
             request = urllib.request.Request(f"{address}/api/events", body, headers)  # noqa: S310 - our own server
             urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
-    thread = threading.Thread(target=tell)
-    thread.start()
-    try:
+    with beside(tell):
         yield
-    finally:
-        done.set()
-        thread.join()
