@@ -74,6 +74,19 @@ def change_issue(call: Call) -> Answer:
     return Answer(_issue_json(call, pull))
 
 
+@router.add(
+    "POST /repos/{owner}/{repo}/issues/{number}/assignees",
+    answers="Issue",
+    takes="ReposOwnerRepoIssuesIssueNumberAssigneesPostBody",
+)
+def add_assignees(call: Call) -> Answer:
+    """Beside those who are assigned already."""
+    state, pull = call.writable("pull_requests"), call.pull
+    _put_assignees(call, state, pull, [*(one.login for one in pull.assignees), *call.fields.get("assignees", [])])
+    state.touch(pull)
+    return Answer(_issue_json(call, pull), 201)
+
+
 def _put_milestone(state: RepositoryState, pull: Pull, number: int | str | None) -> None:
     wanted = None if number is None else int(number)
     if wanted is not None and wanted not in state.milestones:
@@ -84,4 +97,5 @@ def _put_milestone(state: RepositoryState, pull: Pull, number: int | str | None)
 def _put_assignees(call: Call, state: RepositoryState, pull: Pull, names: list[str]) -> None:
     """Who cannot be assigned is left out without a word."""
     known = {login.lower(): login for login in state.permissions}
-    pull.assignees = [call.server.account(known[name.lower()]) for name in names if name.lower() in known]
+    assigned = dict.fromkeys(known[name.lower()] for name in names if name.lower() in known)
+    pull.assignees = [call.server.account(login) for login in assigned]

@@ -128,6 +128,22 @@ async def test_a_limit_that_is_used_up_is_waited_for(hub: Hub, tmp_path: Path) -
 
 
 @pytest.mark.timeout(300)
+async def test_what_github_cannot_answer_is_said_and_what_else_it_tells_is_acted_on(hub: Hub, tmp_path: Path) -> None:
+    hub.repository.set_ci(lambda _head: [CheckReport("unit", after_seconds=3600)])
+    seen = Recorder()
+    async with looked_at_once():
+        running = begin(hub, tmp_path, seen, "echo y > work.txt")
+        await seen.until_waits("waits for checks: unit")
+        hub.server.unanswerable.add(hub.repository.pull(1).node_id)
+        await seen.until_waits("Something went wrong")
+        hub.repository.merge(1)
+        task = await end(running)
+    assert task.result == "merged", task
+    said = next(reason for reason in seen.reasons if "Something went wrong" in reason)
+    assert said.endswith("#1 waits for checks: unit")
+
+
+@pytest.mark.timeout(300)
 async def test_a_revoked_token_is_told_and_its_successor_in_the_block_is_found(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

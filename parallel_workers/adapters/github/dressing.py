@@ -65,21 +65,15 @@ class Dresser:
         return with_issue(pull, self._api.change(what, f"/issues/{pull['number']}", {"milestone": number}))
 
     def _assign(self, pull: Json, draft: PullRequestDraft) -> Json:
-        """One request for all, as a whole list; GitHub leaves out who has no access."""
-        assigned = [one["login"] for one in pull.get("assignees") or ()]
-        absent = [name for name in draft.assignees if name.lower() not in {one.lower() for one in assigned}]
+        """One request for all; GitHub leaves out who has no access."""
+        absent = _not_assigned(pull, draft)
         if not absent:
             return pull
-        what = f"set the assignees of pull request #{pull['number']}"
-        changed = self._api.change(what, f"/issues/{pull['number']}", {"assignees": [*assigned, *absent]})
-        self._warn_of_assignees(with_issue(pull, changed), draft)
-        return with_issue(pull, changed)
-
-    def _warn_of_assignees(self, pull: Json, draft: PullRequestDraft) -> None:
-        assigned = {one["login"].lower() for one in pull.get("assignees") or ()}
-        left_out = [name for name in draft.assignees if name.lower() not in assigned]
-        if left_out:
+        what, path = f"assign people to pull request #{pull['number']}", f"/issues/{pull['number']}/assignees"
+        pull = with_issue(pull, self._api.change(what, path, {"assignees": absent}, verb="POST"))
+        if left_out := _not_assigned(pull, draft):
             logger.warning("GitHub does not assign {} to #{}: no access", ", ".join(left_out), pull["number"])
+        return pull
 
     def _unasked(self, pull: Json, draft: PullRequestDraft) -> list[str]:
         author = ((pull.get("user") or {}).get("login") or "").lower()
@@ -111,3 +105,8 @@ class Dresser:
         what, path = f"look at the reviews of pull request #{pull['number']}", f"/pulls/{pull['number']}/reviews"
         users = (review["user"] for page in self._api.pages(what, path) for review in page)
         return {user["login"].lower() for user in users if user}
+
+
+def _not_assigned(pull: Json, draft: PullRequestDraft) -> list[str]:
+    assigned = {one["login"].lower() for one in pull.get("assignees") or ()}
+    return [name for name in draft.assignees if name.lower() not in assigned]
