@@ -49,7 +49,7 @@ def test_spaces_and_letters_of_the_world(
     assert repository.get_status(plan.path, plan.base_sha).untracked == ("ñ.txt",)
     assert repository.commit_all(plan.path, "ünïcode") is not None
     repository.push_branch(plan.branch)
-    git(repository.path, "merge", "--quiet", plan.branch)
+    git(repository.path, "push", "--quiet", "origin", f"{plan.branch}:main")
     assert repository.remove_worker(plan, git(repository.path, "rev-parse", plan.branch)) is None
     assert not plan.path.exists()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parallel_workers.adapters.git import deletion
-from parallel_workers.adapters.git.repository import GitPythonRepository
+from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
 from parallel_workers.errors import GitCommandError
 from parallel_workers.identity import worker_ref
 from parallel_workers.worktrees import WorktreePlan
@@ -129,6 +130,44 @@ def test_an_unreachable_remote_can_be_tried_again(
     repository.remove_worker(plan, head)
 
     assert refs(git, remote) == refs(git, repository.path) == []
+
+
+@pytest.mark.parametrize("pushed_and_taken_back", [True, False])
+def test_what_the_remote_has_not_is_not_merged(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, *, pushed_and_taken_back: bool
+) -> None:
+    head, clone = git(repository.path, "rev-parse", plan.branch), repository.path
+    git(clone, "merge", "--quiet", "--squash", plan.branch)
+    git(clone, "commit", "--quiet", "--message", "squashed here")
+    if pushed_and_taken_back:
+        git(clone, "push", "--quiet", "origin", "main")
+        git(clone, "push", "--quiet", "--force", "origin", "main~1:main")
+        git(clone, "update-ref", "refs/remotes/origin/main", "main")
+
+    ref = repository.remove_worker(plan, head)
+
+    assert ref is not None, "neither the branch here nor what was fetched once says how the remote is now"
+    assert head in git(clone, "rev-list", ref).splitlines()
+    assert git(clone, "rev-parse", "refs/remotes/origin/main") == git(clone, "rev-parse", "main~1")
+
+
+@pytest.mark.parametrize("squashed", [True, False])
+def test_without_a_remote_the_branch_here_is_the_base(
+    make_repository: Callable[..., Path], make_plan: MakePlan, git: Git, *, squashed: bool
+) -> None:
+    repository = open_repository(make_repository())
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    (plan.path / "work.txt").write_text("work", encoding="utf-8")
+    head = repository.commit_all(plan.path, "work")
+    assert head is not None
+    git(repository.path, "merge", "--quiet", *(["--squash"] if squashed else []), plan.branch)
+    if squashed:
+        git(repository.path, "commit", "--quiet", "--message", "squashed")
+
+    assert repository.remove_worker(plan, head) is None
+
+    assert refs(git, repository.path) == []
 
 
 def test_a_worktree_the_user_made_there_is_kept(

@@ -1,4 +1,4 @@
-"""The one place where worktrees and workers' branches are removed: looked at, decided, saved, and only then deleted."""
+"""The one place where worktrees are removed: looked at, decided, saved, and only then deleted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import assert_never
 
 from loguru import logger
 
-from parallel_workers.adapters.git.bases import fetch_base
-from parallel_workers.adapters.git.content_in_base import is_content_in_base
 from parallel_workers.adapters.git.deletion import (
     BegunDeletion,
     delete_record,
@@ -24,30 +22,23 @@ from parallel_workers.adapters.git.deletion import (
 from parallel_workers.adapters.git.inspection import inspect_worktree
 from parallel_workers.adapters.git.layout import (
     LinkedWorktree,
-    branch_ref,
     find_linked,
     linked_worktrees,
-    read_head,
-    read_ref,
 )
 from parallel_workers.adapters.git.opened import OpenedRepository
-from parallel_workers.adapters.git.remotes import delete_remote_branch, pushed_ref
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
-from parallel_workers.adapters.git.rescue import save_commits, save_work
+from parallel_workers.adapters.git.rescue import save_work
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal
 from parallel_workers.errors import (
-    BaseBranchError,
-    GitCommandError,
     ParallelWorkersError,
     UnsavedWorkError,
     UsageError,
     WorktreeConflictError,
 )
-from parallel_workers.identity import worker_ref
 from parallel_workers.rescues import way_back
 from parallel_workers.worktree_contents import WorktreeContents
-from parallel_workers.worktrees import ForgottenWorktree, WorktreePlan
+from parallel_workers.worktrees import ForgottenWorktree
 
 _ERRORS: dict[Obstacle, type[ParallelWorkersError]] = {
     Obstacle.NOT_OURS: WorktreeConflictError,
@@ -68,37 +59,14 @@ def remove_worktree(opened: OpenedRepository, worktree: Path, *, force: bool, wo
         UsageError: it is the main checkout, or no worktree of this repository.
     """
     linked = _find_removable(opened, worktree)
-    return _remove(opened, linked, Care.SAVE_WORK if force else Care.KEEP_WORK, worker)
+    return remove_linked(opened, linked, Care.SAVE_WORK if force else Care.KEEP_WORK, worker)
 
 
 def forget_worktree(opened: OpenedRepository, linked: LinkedWorktree) -> None:
     """Remove what is left of a worktree whose folder is gone or empty. Raises as `remove_worktree`, forced."""
-    rescue_ref = _remove(opened, linked, Care.SAVE_WORK)
+    rescue_ref = remove_linked(opened, linked, Care.SAVE_WORK)
     if rescue_ref:
         logger.warning("{}: {}", linked.path, way_back(rescue_ref, opened.path, linked.path))
-
-
-def remove_worker(
-    opened: OpenedRepository, lock: RepositoryLock, plan: WorktreePlan, head_sha: str, *, was_pushed: bool
-) -> str | None:
-    """Remove all that a merged worker leaves; the rescue ref, if it left something that is not in the base.
-
-    The worktree goes; the branch goes, on the remote where it is still at `head_sha`, and here where nothing is on it
-    that `head_sha` has not. `was_pushed`: it was, even if this machine knows nothing of it. Again is harmless.
-    """
-    rescued = _remove_workers_worktree(opened, plan)
-    reach("removal.worktree-removed")
-    going = _is_going(opened, plan, head_sha)
-    if going and not _is_merged(opened, lock, plan, head_sha):
-        rescued = (*rescued, save_commits(opened, plan.worker, plan.branch, head_sha))
-    for ref in rescued:
-        logger.warning("{}: {}", plan.worker, way_back(ref, opened.path, plan.path))
-    # before the refs: while the pushed ref is there, a second run knows that the remote has to be asked
-    if was_pushed or read_ref(opened.common_dir, pushed_ref(plan.branch)) is not None:
-        delete_remote_branch(opened, plan.branch, head_sha)
-    reach("removal.remote-branch-deleted")
-    _delete_refs(opened, plan, head_sha)
-    return rescued[0] if rescued else None
 
 
 def prune(opened: OpenedRepository, lock: RepositoryLock) -> tuple[ForgottenWorktree, ...]:
@@ -117,23 +85,16 @@ def prune(opened: OpenedRepository, lock: RepositoryLock) -> tuple[ForgottenWork
 def _forget(opened: OpenedRepository, entry: LinkedWorktree) -> ForgottenWorktree | None:
     try:
         # not `git worktree prune`: that also forgets folders which only lost their .git file
-        return ForgottenWorktree(entry.path, _remove(opened, entry, Care.SAVE_WORK))
+        return ForgottenWorktree(entry.path, remove_linked(opened, entry, Care.SAVE_WORK))
     except ParallelWorkersError as error:
         logger.warning("{} is not forgotten: {}", entry.path, error)
         return None
 
 
-def _find_removable(opened: OpenedRepository, worktree: Path) -> LinkedWorktree:
-    if worktree.is_symlink():
-        raise UsageError(f"{worktree} is a symbolic link; name the worktree itself: {worktree.resolve()}")
-    linked = find_linked(opened.common_dir, worktree)
-    if linked is None:
-        location = opened.locate(worktree)
-        raise UsageError(f"{location.path} is the main checkout; only linked worktrees can be removed")
-    return linked
-
-
-def _remove(opened: OpenedRepository, linked: LinkedWorktree, care: Care, worker: str | None = None) -> str | None:
+def remove_linked(
+    opened: OpenedRepository, linked: LinkedWorktree, care: Care, worker: str | None = None
+) -> str | None:
+    """As `remove_worktree`, for an entry that is at hand."""
     with removal_lock(linked) as registered:
         if not registered:
             return None
@@ -151,6 +112,16 @@ def _remove(opened: OpenedRepository, linked: LinkedWorktree, care: Care, worker
         rescue_ref = _look_and_save(opened, linked, linked.path, care)
         reach("removal.saved")
         return _finish(opened, linked, move_aside(linked, rescue_ref), care)
+
+
+def _find_removable(opened: OpenedRepository, worktree: Path) -> LinkedWorktree:
+    if worktree.is_symlink():
+        raise UsageError(f"{worktree} is a symbolic link; name the worktree itself: {worktree.resolve()}")
+    linked = find_linked(opened.common_dir, worktree)
+    if linked is None:
+        location = opened.locate(worktree)
+        raise UsageError(f"{location.path} is the main checkout; only linked worktrees can be removed")
+    return linked
 
 
 def _is_gone(linked: LinkedWorktree) -> bool:
@@ -238,70 +209,3 @@ def _why_not_ours(linked: LinkedWorktree) -> str:
     if not pointer.exists():
         return "has no .git file that leads back to its repository"
     return "has a .git file that leads to another repository"
-
-
-def _remove_workers_worktree(opened: OpenedRepository, plan: WorktreePlan) -> tuple[str, ...]:
-    linked = find_linked(opened.common_dir, plan.path)
-    if linked is not None and linked.worker != plan.worker:
-        logger.warning("the worktree at {} was not made for {}, and is kept", plan.path, plan.worker)
-        linked = None
-    if linked is None:
-        return ()
-    try:
-        rescue_ref = _remove(opened, linked, Care.SAVE_WORK)
-    except (ParallelWorkersError, OSError) as kept:
-        # the work is merged: what is left over is kept and named, and is no failure of the worker
-        logger.warning("{}", kept)
-        return ()
-    return (rescue_ref,) if rescue_ref else ()
-
-
-def _is_going(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) -> bool:
-    """Whether the branch will be deleted: what was merged has all of it, and nobody has it checked out."""
-    branch_sha = read_ref(opened.common_dir, branch_ref(plan.branch))
-    return branch_sha is not None and _is_in(opened, branch_sha, head_sha) and not _is_checked_out(opened, plan.branch)
-
-
-def _is_merged(opened: OpenedRepository, lock: RepositoryLock, plan: WorktreePlan, head_sha: str) -> bool:
-    """Whether the base has all of it by content; it is fetched when what is here has not."""
-    tracking = f"refs/remotes/{opened.remote.name}/{plan.base_branch}" if opened.remote else ""
-    refs = (ref for ref in (branch_ref(plan.base_branch), tracking) if ref)
-    bases = dict.fromkeys(sha for ref in refs if (sha := read_ref(opened.common_dir, ref)) is not None)
-    if any(is_content_in_base(opened, base, head_sha, plan.base_sha) for base in bases):
-        return True
-    if opened.remote is None:
-        return False
-    try:
-        base = fetch_base(opened, lock, plan.base_branch)
-    except (BaseBranchError, GitCommandError) as error:
-        logger.debug("{} was not fetched: {}", plan.base_branch, error)
-        return False
-    return base not in bases and is_content_in_base(opened, base, head_sha, plan.base_sha)
-
-
-def _delete_refs(opened: OpenedRepository, plan: WorktreePlan, head_sha: str) -> None:
-    """Branch, mark and push record in one transaction."""
-    lines = []
-    branch_sha = read_ref(opened.common_dir, branch_ref(plan.branch))
-    if branch_sha and _is_going(opened, plan, head_sha):
-        lines.append(f"delete {branch_ref(plan.branch)} {branch_sha}\n")
-    elif branch_sha is not None:
-        logger.warning(
-            "branch {} is kept: it is at {}, or checked out, and not only at {}", plan.branch, branch_sha, head_sha
-        )
-    marks = (worker_ref(plan.worker), pushed_ref(plan.branch))
-    lines.extend(f"delete {ref}\n" for ref in marks if read_ref(opened.common_dir, ref) is not None)
-    if lines:
-        opened.git("update-ref", "--stdin", stdin="".join(lines))
-    reach("removal.refs-deleted")
-
-
-def _is_in(opened: OpenedRepository, sha: str, head_sha: str) -> bool:
-    """Whether `head_sha` has all of `sha`: a reviewer may have added to what was pushed. One not here has nothing."""
-    return sha == head_sha or opened.ask("merge-base", "--is-ancestor", sha, head_sha).code == 0
-
-
-def _is_checked_out(opened: OpenedRepository, branch: str) -> bool:
-    if not opened.bare and read_head(opened.common_dir) == branch:
-        return True
-    return any(entry.branch == branch for entry in linked_worktrees(opened.common_dir))

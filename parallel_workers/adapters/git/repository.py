@@ -16,6 +16,7 @@ from parallel_workers.adapters.git import (
     rescue_store,
     restoring,
     reworking,
+    worker_removal,
     worktrees,
 )
 from parallel_workers.adapters.git.askpass import GitCredential, login_url
@@ -176,7 +177,7 @@ class GitPythonRepository:
 
     def remove_worker(self, plan: WorktreePlan, head_sha: str, *, was_pushed: bool = False) -> str | None:
         """After a merge: remove worktree, branch and mark; the rescue ref, if work was left uncommitted."""
-        return removal.remove_worker(self._opened, self._lock, plan, head_sha, was_pushed=was_pushed)
+        return worker_removal.remove_worker(self._opened, self.fetch_base, plan, head_sha, was_pushed=was_pushed)
 
     def prune(self) -> tuple[ForgottenWorktree, ...]:
         """Forget linked worktrees whose folder is gone; what git still knew of them is saved first."""
