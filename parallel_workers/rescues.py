@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parallel_workers.identity import RESCUE_REF_PREFIX
-from parallel_workers.worktree_contents import Stash, StoppedOperation
+from parallel_workers.worktree_contents import OwnRef, Stash, StoppedOperation
 
 _TIME_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _NO_REF_CHARACTER = re.compile(r"[^A-Za-z0-9/_-]+")
@@ -51,6 +51,7 @@ class Rescue(NamedTuple):
     entries: tuple[SavedEntry, ...] = ()
     stashes: tuple[Stash, ...] = ()
     operation: StoppedOperation | None = None
+    own_refs: tuple[OwnRef, ...] = ()
     sparse: tuple[str, ...] = ()
 
     @property

@@ -13,6 +13,13 @@ class Stash(NamedTuple):
     message: str
 
 
+class OwnRef(NamedTuple):
+    """A ref of one worktree, such as refs/worktree/name, and the commit that nothing else keeps."""
+
+    name: str
+    sha: str
+
+
 class StoppedOperation(NamedTuple):
     """A merge, rebase, cherry-pick … that was begun and not ended.
 
@@ -45,6 +52,7 @@ class WorktreeContents(NamedTuple):
     kept_ignored: tuple[str, ...] = ()
     stashes: tuple[Stash, ...] = ()
     loose_commit: str = ""
+    own_refs: tuple[OwnRef, ...] = ()
     operation: StoppedOperation | None = None
     own_repositories: tuple[str, ...] = ()
     lock_reason: str | None = None

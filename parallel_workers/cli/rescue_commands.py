@@ -100,6 +100,8 @@ def show(name: str, repository: Path, *, as_json: bool) -> None:
     say(f"Bring it back: {restore_command(one.name, git.path, one.worktree)}")
     if operation and operation.original_head:
         say(f"The branch as it was before the {operation.name}: git branch NAME {operation.original_head}")
+    for ref in one.own_refs:
+        say(f"What {one_line(ref.name)} was at: git branch NAME {ref.sha}")
     for stash in one.stashes:
         say(f"A stash, in any worktree: git stash apply {stash.sha}")
 
@@ -198,4 +200,5 @@ def _details(one: Rescue) -> dict[str, object]:
         "files": [{"path": file.path, "kind": file.kind, "deleted": file.mode == _GONE} for file in one.files],
         "stashes": one.stashes,
         "operation": one.operation,
+        "own_refs": one.own_refs,
     }

@@ -88,6 +88,7 @@ def describe_contents(contents: WorktreeContents) -> tuple[str, ...]:
         what.append(f"{len(contents.stashes)} stash{'es' if len(contents.stashes) > 1 else ''}")
     if contents.loose_commit:
         what.append(f"commit {contents.loose_commit[:12]}, which is on no branch")
+    what.extend(_describe_own_refs(contents))
     if contents.operation is not None:
         what.append(_describe_operation(contents))
     return tuple(what)
@@ -135,6 +136,7 @@ def _refuse_work(contents: WorktreeContents, care: Care) -> Refuse | None:
         held.append(_shown(contents.uncommitted))
     if contents.loose_commit:
         held.append(f"commit {contents.loose_commit[:12]}, which is on no branch")
+    held.extend(_describe_own_refs(contents))
     if contents.operation is not None:
         held.append(_describe_operation(contents))
     if not held:
@@ -150,6 +152,10 @@ def _refuse_work(contents: WorktreeContents, care: Care) -> Refuse | None:
 
 
 _RULES: tuple[_Rule, ...] = (_refuse_not_ours, _refuse_own_repositories, _refuse_locked, _refuse_work)
+
+
+def _describe_own_refs(contents: WorktreeContents) -> list[str]:
+    return [f"commits that only {ref.name} keeps" for ref in contents.own_refs]
 
 
 def _describe_operation(contents: WorktreeContents) -> str:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from parallel_workers.adapters.git.command import checked
 from parallel_workers.adapters.git.file_states import GITLINK, FileStates, parse_file_states
 from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, read_last_head, read_ref
-from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository, WorktreeLocation
+from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
+from parallel_workers.adapters.git.own_refs import NO_KEEPERS, find_own_refs
 from parallel_workers.adapters.git.own_repositories import find_repositories, is_kept_elsewhere
 from parallel_workers.adapters.git.stopped_operations import find_operation, find_stashes
 from parallel_workers.errors import UnsavedWorkError
-from parallel_workers.identity import RESCUE_REF_PREFIX, WORKER_REF_PREFIX
 from parallel_workers.worktree_contents import WorktreeContents
 
 # how files are compared is not left to config that an agent could write
@@ -23,8 +23,6 @@ _COMPARED_FULLY = (
     *("-c", "core.checkStat=default", "-c", "core.trustctime=true", "-c", "core.untrackedCache=false"),
     *("-c", "core.ignoreCase=false"),
 )
-_NO_KEEPERS = (RESCUE_REF_PREFIX, WORKER_REF_PREFIX, PUSHED_REF_PREFIX)
-"""A rescue may be dropped, and may be the one that this removal has made; the others go with the worker."""
 
 
 class Inspection(NamedTuple):
@@ -81,6 +79,7 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         kept_ignored=tuple(name for name in kept if name not in set(states.untracked)),
         stashes=find_stashes(opened.common_dir, linked.branch or (operation and operation.branch)),
         loose_commit=_loose_commit(opened, linked, head_sha),
+        own_refs=find_own_refs(opened, linked.admin),
         operation=operation,
         own_repositories=_own_repositories(linked, folder, states, listed, kept) if folder else (),
         lock_reason=None if linked.half_made else linked.lock_reason,
@@ -176,7 +175,7 @@ def _loose_commit(opened: OpenedRepository, linked: LinkedWorktree, head_sha: st
     if not head_sha or opened.ask("cat-file", "-e", f"{head_sha}^{{commit}}").code != 0:
         return ""
     containing = opened.git("for-each-ref", f"--contains={head_sha}", "--format=%(refname)").split("\n")
-    kept = any(ref and not ref.startswith(_NO_KEEPERS) for ref in containing)
+    kept = any(ref and not ref.startswith(NO_KEEPERS) for ref in containing)
     return "" if kept else head_sha
 
 

@@ -20,6 +20,7 @@ from loguru import logger
 from parallel_workers.adapters.git.file_states import GITLINK, GONE
 from parallel_workers.adapters.git.inspection import Inspection
 from parallel_workers.adapters.git.opened import OpenedRepository
+from parallel_workers.adapters.git.own_refs import peel_commits
 from parallel_workers.adapters.git.raw_files import DURABLE, read_modes, store_files, store_texts
 from parallel_workers.adapters.git.stopped_operations import state_files
 from parallel_workers.crash_points import reach
@@ -71,6 +72,7 @@ def save_work(opened: OpenedRepository, found: Inspection, what: tuple[str, ...]
         "worktree": str(contents.path),
         "what": what,
         "stashes": contents.stashes,
+        "own_refs": contents.own_refs,
         "operation": contents.operation._asdict() if contents.operation else None,
         "sparse": linked.paths if linked else (),
     }
@@ -111,11 +113,7 @@ def _store_worktree(opened: OpenedRepository, found: Inspection) -> tuple[SavedF
 def _commits_named(opened: OpenedRepository, texts: Iterable[bytes], head_sha: str) -> tuple[str, ...]:
     """The commits that the files of an operation name: heads before a rebase, what is merged or picked, autostash."""
     named = dict.fromkeys(match.decode() for text in texts for match in _SHA.findall(text))
-    if not named:
-        return ()
-    asked = "".join(f"{sha}\n" for sha in named)
-    answers = opened.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).split("\n")
-    return tuple(sha for sha, _, kind in (line.partition(" ") for line in answers) if kind == "commit" != head_sha)
+    return tuple(sha for sha in peel_commits(opened, named).values() if sha != head_sha)
 
 
 def _write(opened: OpenedRepository, draft: _Draft, title: str) -> str:

@@ -13,7 +13,7 @@ from parallel_workers.adapters.git.rescue import MANIFEST
 from parallel_workers.errors import UsageError
 from parallel_workers.identity import RESCUE_REF_PREFIX
 from parallel_workers.rescues import Rescue, SavedEntry, SavedFile, parse_time, short_name
-from parallel_workers.worktree_contents import Stash, StoppedOperation
+from parallel_workers.worktree_contents import OwnRef, Stash, StoppedOperation
 
 _SHOWN_NAMES = 3
 
@@ -110,6 +110,7 @@ def _as_rescue(row: _Row, manifest: Mapping[str, Any] | None) -> Rescue:
             entries=tuple(SavedEntry(str(p), str(m), str(s), int(n)) for p, m, s, n in manifest["entries"]),
             stashes=tuple(Stash(*map(str, stash)) for stash in manifest.get("stashes", ())),
             operation=StoppedOperation(**manifest["operation"]) if manifest.get("operation") else None,
+            own_refs=tuple(OwnRef(*map(str, ref)) for ref in manifest.get("own_refs", ())),
             sparse=tuple(map(str, manifest.get("sparse", ()))),
         )
     except (KeyError, TypeError, ValueError):

@@ -1,0 +1,88 @@
+"""Commits that go with a worktree or a branch: those that nothing else keeps are saved, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.adapters.git.repository import GitPythonRepository
+from parallel_workers.errors import UnsavedWorkError
+from parallel_workers.worktrees import WorktreePlan
+from tests.conftest import Git
+from tests.git.conftest import MakePlan
+
+
+@pytest.fixture
+def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    return plan
+
+
+def commit(git: Git, path: Path, text: str) -> str:
+    """One more commit that writes `text` into README.md."""
+    (path / "README.md").write_text(text, encoding="utf-8")
+    git(path, "commit", "--quiet", "--all", "--message", text)
+    return git(path, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("name", ["worktree/mine", "bisect/bad", "rewritten/onto"])
+def test_commits_that_only_a_ref_of_the_worktree_keeps(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, name: str
+) -> None:
+    hidden = commit(git, plan.path, "hidden")
+    git(plan.path, "tag", "--annotate", "--message", "a tag of it", "passing")
+    git(plan.path, "update-ref", f"refs/{name}", "passing")
+    git(plan.path, "update-ref", "refs/worktree/kept-elsewhere", plan.base_sha)
+    git(plan.path, "tag", "--delete", "passing")
+    git(plan.path, "reset", "--quiet", "--hard", plan.base_sha)
+    with pytest.raises(UnsavedWorkError, match=f"holds unsaved work: commits that only refs/{name} keeps"):
+        repository.remove_worktree(plan.path)
+
+    ref = repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+
+    found = repository.find_rescue(str(ref))
+    assert found.own_refs == ((f"refs/{name}", hidden),)
+    assert git(repository.path, "show", f"{hidden}:README.md") == "hidden"
+    assert len(repository.list_rescues()) == 1
+
+
+def test_commits_that_the_base_has_not_are_saved_before_the_branch_goes(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    head = commit(git, plan.path, "never merged")
+
+    ref = repository.remove_worker(plan, head)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+
+    assert git(repository.path, "branch", "--list", plan.branch) == ""
+    assert git(repository.path, "rev-parse", f"{ref}^") == head
+    assert repository.find_rescue(str(ref)).what == (f"commits of {plan.branch}",)
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase", "squash and reverted"])
+def test_commits_that_the_base_has_by_content_are_not(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, how: str
+) -> None:
+    for name in ("one", "two"):
+        (plan.path / f"{name}.txt").write_text(name, encoding="utf-8")
+        head = repository.commit_all(plan.path, name)
+    (repository.path / "other.txt").write_text("the base went on", encoding="utf-8")
+    git(repository.path, "add", "--all")
+    git(repository.path, "commit", "--quiet", "--message", "on")
+    if how == "merge":
+        git(repository.path, "merge", "--quiet", "--no-edit", plan.branch)
+    elif how == "rebase":
+        git(repository.path, "cherry-pick", f"main..{plan.branch}")
+    else:
+        git(repository.path, "merge", "--quiet", "--squash", plan.branch)
+        git(repository.path, "commit", "--quiet", "--message", "squashed")
+    if how == "squash and reverted":
+        git(repository.path, "revert", "--no-edit", "HEAD")
+    git(repository.path, "push", "--quiet", "origin", "main")
+
+    assert repository.remove_worker(plan, str(head)) is None
+
+    assert git(repository.path, "branch", "--list", plan.branch) == ""
