@@ -24,6 +24,7 @@ class Obstacle(Enum):
 
     NOT_OURS = auto()
     OWN_REPOSITORY = auto()
+    MOUNTED = auto()
     LOCKED = auto()
     UNSAVED_WORK = auto()
 
@@ -61,8 +62,9 @@ _Rule = Callable[[WorktreeContents, Care], Refuse | None]
 def decide_removal(contents: WorktreeContents, care: Care) -> RemovalDecision:
     """Remove, save first, or refuse.
 
-    Rules in order, the first that answers wins: the folder is not the registered worktree; it holds other
-    repositories with work of their own; it is locked; it holds work. The last two only under `Care.KEEP_WORK`.
+    Rules in order, the first that answers wins: the folder is not the registered worktree; something is mounted
+    in it; it holds other repositories with work of their own; it is locked; it holds work. The last two only under
+    `Care.KEEP_WORK`.
     """
     for rule in _RULES:
         refusal = rule(contents, care)
@@ -103,6 +105,18 @@ def _refuse_not_ours(contents: WorktreeContents, care: Care) -> Refuse | None:  
         f"{contents.path} {contents.not_ours}, so it is left as it is",
         f"If it still is the worktree, run in the repository: git worktree repair, and remove it again. "
         f"If it is something else: mv {path} {shlex.quote(f'{contents.path}.mine')}, and remove the worktree again",
+    )
+
+
+def _refuse_mounts(contents: WorktreeContents, care: Care) -> Refuse | None:  # noqa: ARG001 - one of the rules
+    if not contents.mounts:
+        return None
+    # innermost first, as they have to be unmounted
+    places = " ".join(shlex.quote(str(contents.path / name)) for name in contents.mounts)
+    return Refuse(
+        Obstacle.MOUNTED,
+        f"{contents.path} is not removed, because something else is mounted in it: {_shown(contents.mounts)}",
+        f"Unmount it: umount {places}, and remove the worktree again",
     )
 
 
@@ -151,7 +165,7 @@ def _refuse_work(contents: WorktreeContents, care: Care) -> Refuse | None:
     )
 
 
-_RULES: tuple[_Rule, ...] = (_refuse_not_ours, _refuse_own_repositories, _refuse_locked, _refuse_work)
+_RULES: tuple[_Rule, ...] = (_refuse_not_ours, _refuse_mounts, _refuse_own_repositories, _refuse_locked, _refuse_work)
 
 
 def _describe_own_refs(contents: WorktreeContents) -> list[str]:

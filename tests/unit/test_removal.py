@@ -48,6 +48,14 @@ def test_whatever_is_found_is_saved_first_when_asked(name: str) -> None:
     assert decision == SaveThenRemove((told,), f"saved first: {told}")
 
 
+@pytest.mark.parametrize("care", list(Care))
+def test_what_is_mounted_in_it_is_not_touched(care: Care) -> None:
+    decision = decide_removal(changed(mounts=("src/in er", "src"), own_repositories=("src/repo",)), care)
+    assert isinstance(decision, Refuse)
+    assert decision.obstacle is Obstacle.MOUNTED
+    assert "umount '/trees/a b/src/in er' '/trees/a b/src', and" in decision.way_out
+
+
 @pytest.mark.parametrize("name", FINDINGS)
 def test_work_is_left_alone_unless_asked(name: str) -> None:
     found, told, refused = FINDINGS[name]

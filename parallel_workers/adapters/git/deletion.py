@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parallel_workers.adapters.git.layout import LinkedWorktree
+from parallel_workers.adapters.git.mounts import find_mounts
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.crash_points import reach
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
@@ -117,6 +119,13 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
     Raises:
         ParallelWorkersError: a part of it cannot be deleted; all in it is saved, or will be at the next try.
     """
+    mounted = find_mounts(begun.aside)
+    if mounted:
+        places = " ".join(shlex.quote(str(place)) for place in mounted)
+        raise ParallelWorkersError(
+            f"{linked.path} is not removed completely: something else was mounted in it meanwhile. "
+            f"Unmount it: umount {places}, and remove the worktree again"
+        )
     try:
         if begun.aside.is_dir() and not begun.aside.is_symlink():
             begun.aside.chmod(stat.S_IRWXU)

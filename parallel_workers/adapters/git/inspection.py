@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parallel_workers.adapters.git.command import checked
 from parallel_workers.adapters.git.file_states import GITLINK, FileStates, parse_file_states
 from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, read_last_head, read_ref
+from parallel_workers.adapters.git.mounts import find_mounts
 from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
 from parallel_workers.adapters.git.own_refs import NO_KEEPERS, find_own_refs
 from parallel_workers.adapters.git.own_repositories import find_repositories, is_kept_elsewhere
@@ -82,6 +83,7 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         own_refs=find_own_refs(opened, linked.admin),
         operation=operation,
         own_repositories=_own_repositories(linked, folder, states, listed, kept) if folder else (),
+        mounts=tuple(str(one.relative_to(folder)) for one in find_mounts(folder)) if folder else (),
         lock_reason=None if linked.half_made else linked.lock_reason,
         folder_gone=folder is None,
     )

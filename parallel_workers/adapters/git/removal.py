@@ -43,6 +43,7 @@ from parallel_workers.worktrees import ForgottenWorktree
 _ERRORS: dict[Obstacle, type[ParallelWorkersError]] = {
     Obstacle.NOT_OURS: WorktreeConflictError,
     Obstacle.OWN_REPOSITORY: UnsavedWorkError,
+    Obstacle.MOUNTED: WorktreeConflictError,
     Obstacle.LOCKED: WorktreeConflictError,
     Obstacle.UNSAVED_WORK: UnsavedWorkError,
 }
@@ -55,7 +56,8 @@ def remove_worktree(opened: OpenedRepository, worktree: Path, *, force: bool, wo
 
     Raises:
         UnsavedWorkError: it holds work and `force` is False; or work that cannot be saved.
-        WorktreeConflictError: it is locked and `force` is False; or not that worktree, or another worker's.
+        WorktreeConflictError: it is locked and `force` is False; something is mounted in it; it is not that worktree,
+            or another worker's.
         UsageError: it is the main checkout, or no worktree of this repository.
     """
     linked = _find_removable(opened, worktree)
