@@ -16,14 +16,14 @@ from typing import NamedTuple
 from parallel_workers.crash_points import CRASH_POINTS, GITHUB_POINTS, REWORK_POINTS
 from tests.chaos.github_kills import kill_again_and_again_on_github, kill_on_github
 from tests.chaos.github_scenes import ALSO_ON_GITHUB
-from tests.chaos.kills import Survived, kill_again_and_again, kill_at_point, make_scene_for, most_runs
+from tests.chaos.kills import DIRTY_POINTS, Survived, kill_again_and_again, kill_at_point, make_scene_for, most_runs
 from tests.chaos.random_times import draw_delays
 from tests.chaos.scenes import make_scene
 from tests.chaos.tolls import what_is_wrong
 from tests.e2e.github_side import telling_at_once
 from tests.e2e.product import Product
 
-_ROW = "{:<44} {:>5} {:>4} {:>6} {:>8} {:>6} {:>10} {:>5}  {}\n"
+_ROW = "{:<48} {:>5} {:>4} {:>6} {:>8} {:>6} {:>10} {:>5}  {}\n"
 _HEADINGS = ("killed", "times", "PRs", "merges", "commits", "files", "processes", "agent", "")
 _UNITS = ("", "", "", "", "lost", "lost", "left", "runs", "")
 _KILLS_VARIABLE = "PARALLEL_WORKERS_RANDOM_KILLS"
@@ -63,13 +63,18 @@ def _kill_locally(product: Product, folder: Path, seed: int, wanted: int) -> _Co
         scene = make_scene_for(folder, point)
         survived = kill_at_point(product, scene, point)
         failures += _tell(f"at {point}", survived, what_is_wrong(survived.toll, scene, most_runs(point)), is_point=True)
+    for point in DIRTY_POINTS:
+        scene = make_scene_for(folder, point, left_dirty=True)
+        survived = kill_at_point(product, scene, point)
+        wrong = what_is_wrong(survived.toll, scene, most_runs(point))
+        failures += _tell(f"at {point}, files left", survived, wrong, is_point=True)
     while kills < wanted:
         scene = make_scene(folder, f"random-{seed}", tasks=2, pause_seconds=0.2)
         survived = kill_again_and_again(product, scene, draw_delays(seed, _KILLS_PER_SCENE))
         wrong = what_is_wrong(survived.toll, scene, 1 + survived.kills)
         failures += _tell(f"at random times, seed {seed}", survived, wrong)
         kills, seed = kills + survived.kills, seed + 1
-    return _Count(len(points), kills, failures)
+    return _Count(len(points) + len(DIRTY_POINTS), kills, failures)
 
 
 def _kill_on_github(product: Product, folder: Path, seed: int, wanted: int) -> _Count:

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deployments.server_address import address_file, read_record
-from parallel_workers.crash_points import CRASH_POINTS, CRASH_VARIABLE, REWORK_POINTS
+from parallel_workers.crash_points import CRASH_POINTS, CRASH_VARIABLE, RESCUE_POINTS, REWORK_POINTS
 from tests.chaos.scenes import Scene, make_scene
-from tests.chaos.tolls import RunState, Toll, count_toll, find_processes
+from tests.chaos.tolls import RunState, Toll, count_files_lost, count_toll, find_processes
 from tests.e2e.product import Ended, Product, finish
 
 _RUN = ("run", "--json", "--poll-interval", "0.2")
 _LEFT_SECONDS = 15.0
+DIRTY_POINTS = (*RESCUE_POINTS, *(point for point in CRASH_POINTS if point.startswith("removal.")))
+"""Those on the way of a worktree that is removed with files in it that nobody has committed."""
 
 
 class Survived(NamedTuple):
@@ -38,13 +40,17 @@ def most_runs(point: str) -> int:
     """
     if point in REWORK_POINTS:
         return 3 if point in REWORK_POINTS[:2] else 2
+    if point in RESCUE_POINTS:
+        return 1
     between = range(CRASH_POINTS.index("agent.started"), CRASH_POINTS.index("work.result-kept"))
     return 2 if CRASH_POINTS.index(point) in between else 1
 
 
-def make_scene_for(folder: Path, point: str) -> Scene:
-    """A scene in which the engine comes to this point."""
+def make_scene_for(folder: Path, point: str, *, left_dirty: bool = False) -> Scene:
+    """A scene in which the engine comes to this point, of which some are on the way of a dirty worktree only."""
     name = point.replace(".", "-")
+    if left_dirty:
+        return make_scene(folder, f"{name}-dirty", left_dirty=True)
     if point in REWORK_POINTS:
         return make_scene(folder, name, tasks=2, contend=True, pause_seconds=0.3)
     return make_scene(folder, name, setup=point.startswith("set-up."))
@@ -83,7 +89,21 @@ def _finish(product: Product, scene: Scene, before: Ended, kills: int) -> Surviv
     deadline = time.monotonic() + _LEFT_SECONDS
     while find_processes(scene) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return Survived(count_toll(scene, after, read_states(product, scene)), kills, before, after)
+    toll = count_toll(scene, after, read_states(product, scene))
+    if scene.left_dirty:
+        toll = toll._replace(files_lost=count_files_lost(scene, _restore_all(product, scene)))
+    return Survived(toll, kills, before, after)
+
+
+def _restore_all(product: Product, scene: Scene) -> list[Path]:
+    """A worktree for each rescue, as the user gets it back."""
+    listed = product.call("rescue", "list", "--json", "--repository", str(scene.repository)).data
+    places = [scene.journal.with_name(f"{scene.name}-back-{number}") for number in range(len(listed))]
+    for one, place in zip(listed, places, strict=True):
+        back = ("--worktree", str(place), "--repository", str(scene.repository))
+        restored = product.call("rescue", "restore", one["rescue"], *back)
+        assert restored.exit_code == 0, restored.stderr
+    return places
 
 
 def read_runs(product: Product, *tags: str) -> list[dict[str, object]]:

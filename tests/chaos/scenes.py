@@ -34,6 +34,16 @@ else echo "$name" > shared.txt
 fi
 git add shared.txt
 """
+# A gate that holds, and writes after the work was committed: nobody commits that, so the worktree is dirty at its end.
+_LATE = """
+note() {{ echo "file $(git hash-object --no-filters "$1")" >> "{journal}"; }}
+for name in late.txt staged.txt late.keep
+do echo "$name $$ $(date +%s%N)" > "$name"; note "$name"
+done
+git add staged.txt
+echo "changed again" >> staged.txt; note staged.txt
+echo "changed $$ $(date +%s%N)" >> README.md; note README.md
+"""
 _GIT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -67,7 +77,7 @@ class Scene(NamedTuple):
     """What one kill happens to. `spec` is the batch file; `journal` is what its agents wrote down.
 
     `remote` is the bare repository that is merged into, and `heads` answers for it the head branch of each pull
-    request. `environment` is for the command.
+    request. `environment` is for the command. `left_dirty`: its worktrees hold files that nobody has committed.
     """
 
     name: str
@@ -78,6 +88,7 @@ class Scene(NamedTuple):
     tasks: tuple[str, ...]
     heads: Callable[[Path], Sequence[str]] = read_local_heads
     environment: Mapping[str, str] = MappingProxyType({})
+    left_dirty: bool = False
 
     def noted(self, kind: str) -> list[str]:
         """What the journal says after `kind`: `run`, `file` or `commit`."""
@@ -101,13 +112,14 @@ def make_scene(
     setup: bool = False,
     contend: bool = False,
     pause_seconds: float = 0.0,
+    left_dirty: bool = False,
 ) -> Scene:
     """A fresh scene below `folder`. Each task after the first needs the first, unless they `contend` for a line."""
     repository, journal = folder / name, folder / f"{name}.journal"
     repository.mkdir(parents=True)
     git(repository, "init", "--quiet", "--initial-branch=main")
     (repository / "README.md").write_text("# a project\n", encoding="utf-8")
-    (repository / ".gitignore").write_text("/made-by-set-up\n", encoding="utf-8")
+    (repository / ".gitignore").write_text("/made-by-set-up\n*.keep\n", encoding="utf-8")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "chore: begin")
     remote = repository.with_suffix(".git")
@@ -120,5 +132,9 @@ def make_scene(
         for task in names
     ]
     settings: dict[str, object] = {"setup": ["touch made-by-set-up"]} if setup else {}
-    spec = write_batch(folder / f"{name}.yml", repository, entries, gates=GATES, **settings)
-    return Scene(name, repository, remote, spec, journal, names)
+    gates: list[Mapping[str, object]] = [*GATES]
+    if left_dirty:
+        gates.append({"name": "writes", "run": _LATE.format(journal=journal)})
+        settings["keep_ignored"] = ["*.keep"]
+    spec = write_batch(folder / f"{name}.yml", repository, entries, gates=gates, **settings)
+    return Scene(name, repository, remote, spec, journal, names, left_dirty=left_dirty)

@@ -64,6 +64,16 @@ def count_toll(scene: Scene, done: Ended, runs: Sequence[RunState]) -> Toll:
     )
 
 
+def count_files_lost(scene: Scene, restored: Sequence[Path]) -> int:
+    """Files of which neither the base nor any of the restored worktrees has the bytes, in its folder or its index."""
+    saved = {line.split()[2] for line in git(scene.remote, "ls-tree", "-r", "main").splitlines()}
+    for place in restored:
+        saved |= {line.split()[1] for line in git(place, "ls-files", "--stage").splitlines()}
+        files = (file for file in place.rglob("*") if file.is_file() and file.name != ".git")
+        saved |= {git(place, "hash-object", "--no-filters", str(file)) for file in files}
+    return len(set(scene.noted("file")) - saved)
+
+
 def what_is_wrong(toll: Toll, scene: Scene, most_runs: int) -> list[str]:
     """The invariants that do not hold, in words; none when nothing was lost or done twice."""
     expected = toll._replace(

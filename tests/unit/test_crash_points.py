@@ -38,5 +38,5 @@ def test_a_wrong_name_is_refused_and_names_the_right_ones(monkeypatch: pytest.Mo
 def test_nothing_happens_unless_a_test_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CRASH_VARIABLE, raising=False)
     check_crash_point()
-    for point in (*CRASH_POINTS, *REWORK_POINTS):
+    for point in (*CRASH_POINTS, *REWORK_POINTS, *RESCUE_POINTS):
         reach(point)
