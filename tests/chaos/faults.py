@@ -15,6 +15,7 @@ _TESTS = Path(__file__).resolve().parents[1]
 _SUITES = (
     _TESTS / "prefect" / "test_faults_of_agents.py",
     _TESTS / "prefect" / "test_faults_of_places.py",
+    _TESTS / "git" / "test_full_disk.py",
     _TESTS / "chaos" / "test_root_without_permission.py",
     _TESTS / "chaos" / "test_clock_set.py",
     _TESTS / "chaos" / "test_server_away.py",

@@ -28,6 +28,7 @@ from parallel_workers.adapters.git.layout import (
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import save_work
+from parallel_workers.adapters.git.saving import saved_or_kept
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal
 from parallel_workers.errors import (
@@ -173,7 +174,7 @@ def _look_and_save(opened: OpenedRepository, linked: LinkedWorktree, folder: Pat
     Raises:
         UnsavedWorkError, WorktreeConflictError, GitCommandError: it must not be removed, or could not be saved.
     """
-    try:
+    with saved_or_kept(str(linked.path)):
         found = inspect_worktree(opened, linked, folder)
         decision = _decide(found.contents, care)
         match decision:
@@ -183,11 +184,6 @@ def _look_and_save(opened: OpenedRepository, linked: LinkedWorktree, folder: Pat
                 return save_work(opened, found, what)
             case _:
                 assert_never(decision)
-    except OSError as error:
-        raise UnsavedWorkError(
-            f"{linked.path} is not removed, because what is in it could not be saved: {error}. "
-            "Make room, or make it readable, and remove it again"
-        ) from error
 
 
 def _decide(contents: WorktreeContents, care: Care) -> Remove | SaveThenRemove:

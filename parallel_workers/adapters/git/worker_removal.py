@@ -12,6 +12,7 @@ from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.remotes import delete_remote_branch, pushed_ref
 from parallel_workers.adapters.git.removal import remove_linked
 from parallel_workers.adapters.git.rescue import save_commits
+from parallel_workers.adapters.git.saving import saved_or_kept
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.removal import Care
 from parallel_workers.errors import BaseBranchError, GitCommandError, ParallelWorkersError
@@ -38,7 +39,8 @@ def remove_worker(
         delete_remote_branch(opened, plan.branch, head_sha)
     reach("removal.remote-branch-deleted")
     if _is_going(opened, plan, head_sha) and not _is_merged(opened, fetch_base, plan, head_sha):
-        saved = save_commits(opened, plan.worker, plan.branch, head_sha)
+        with saved_or_kept(f"branch {plan.branch}"):
+            saved = save_commits(opened, plan.worker, plan.branch, head_sha)
         logger.warning("{}: {}", plan.worker, way_back(saved, opened.path, plan.path))
         rescued = rescued or saved
     _delete_refs(opened, plan, head_sha)
