@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -142,6 +143,27 @@ def test_a_worktree_on_another_branch_is_refused(repository: GitPythonRepository
 
     with pytest.raises(WorktreeConflictError, match=f"is on agents-own, not on {plan.branch};.* switch {plan.branch}"):
         repository.ensure_worktree(plan)
+
+
+@pytest.mark.parametrize("how", ["renamed", "detached", "left and deleted"])
+def test_a_branch_that_is_gone_comes_back_by_what_is_told(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, how: str
+) -> None:
+    (plan.path / "work.txt").write_text("work", encoding="utf-8")
+    head = repository.commit_all(plan.path, "work")
+    if how == "renamed":
+        git(plan.path, "branch", "--move", "agents-own")
+    else:
+        git(plan.path, "switch", "--quiet", *(["--detach"] if how == "detached" else ["--create", "agents-own"]))
+        git(plan.path, "branch", "--delete", "--force", plan.branch)
+
+    with pytest.raises(WorktreeConflictError, match=f"not on {plan.branch}, which is gone; ") as caught:
+        repository.ensure_worktree(plan)
+    commands = [part.partition(";")[0] for part in str(caught.value).split(": ")[1:]]
+    subprocess.run(["sh", "-c", commands[how == "left and deleted"]], check=True, capture_output=True)
+
+    assert repository.ensure_worktree(plan).adopted
+    assert git(plan.path, "rev-parse", "HEAD") == (plan.base_sha if how == "left and deleted" else head)
 
 
 def test_the_branch_checked_out_elsewhere_is_refused(

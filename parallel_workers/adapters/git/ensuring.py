@@ -57,7 +57,7 @@ def decide_ensuring(plan: WorktreePlan, found: Situation) -> Ensuring:
         )
     if found.registered is None:
         return _decide_unregistered(plan, found.folder)
-    return _decide_registered(plan, found.registered, found.folder)
+    return _decide_registered(plan, found, found.registered)
 
 
 def _refuse_foreign(plan: WorktreePlan, found: Situation) -> None:
@@ -92,7 +92,8 @@ def _decide_unregistered(plan: WorktreePlan, folder: Folder) -> Ensuring:
     return Ensuring.ADD
 
 
-def _decide_registered(plan: WorktreePlan, registered: LinkedWorktree, folder: Folder) -> Ensuring:
+def _decide_registered(plan: WorktreePlan, found: Situation, registered: LinkedWorktree) -> Ensuring:
+    folder = found.folder
     if folder is Folder.NO_FOLDER:
         _refuse_content(plan, folder)
     if registered.half_made and folder is not Folder.CONTENT:
@@ -106,8 +107,22 @@ def _decide_registered(plan: WorktreePlan, registered: LinkedWorktree, folder: F
         return Ensuring.FORGET_AND_ADD
     if registered.branch != plan.branch:
         raise WorktreeConflictError(
-            f"the worktree at {plan.path} is on {registered.branch or 'a detached HEAD'}, not on {plan.branch}; "
-            f"end what is under way there (git rebase --abort, git merge --abort) and go back with: "
-            f"git -C '{plan.path}' switch {plan.branch}"
+            f"the worktree at {plan.path} is on {registered.branch or 'a detached HEAD'}, not on {plan.branch}"
+            f"{_way_back(plan, found, registered.branch)}"
         )
     return Ensuring.ADOPT if registered.checked_out else Ensuring.FINISH_CHECKOUT
+
+
+def _way_back(plan: WorktreePlan, found: Situation, checked_out: str | None) -> str:
+    git = f"git -C '{plan.path}'"
+    if found.branch_sha is not None:
+        return (
+            "; end what is under way there (git rebase --abort, git merge --abort) and go back with: "
+            f"{git} switch {plan.branch}"
+        )
+    if checked_out is None:
+        return f", which is gone; make it again where that HEAD is with: {git} switch --create {plan.branch}"
+    return (
+        f", which is gone; if {checked_out} is it by another name: {git} branch --move {checked_out} {plan.branch}; "
+        f"if not, begin it anew with: {git} switch --create {plan.branch} {(found.recorded_base or plan.base_sha)[:12]}"
+    )
