@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from parallel_workers.adapters.git.deletion import BegunDeletion, note_deletion
+from parallel_workers.adapters.git.layout import find_linked
 from parallel_workers.adapters.git.repository import GitPythonRepository
 from parallel_workers.errors import WorktreeConflictError
 from parallel_workers.identity import worker_ref
@@ -164,6 +166,24 @@ def test_a_branch_that_is_gone_comes_back_by_what_is_told(
 
     assert repository.ensure_worktree(plan).adopted
     assert git(plan.path, "rev-parse", "HEAD") == (plan.base_sha if how == "left and deleted" else head)
+
+
+def test_a_removal_that_was_given_up_is_not_gone_on_with(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    linked = find_linked(repository.common_dir, plan.path)
+    assert linked is not None
+    aside = plan.path.with_name(f".{plan.path.name}.parallel-workers-removing-00000000")
+    note_deletion(linked, BegunDeletion(aside, None, looked_at=True))
+    assert repository.ensure_worktree(plan).adopted
+    (plan.path / "staged.txt").write_text("staged", encoding="utf-8")
+    git(plan.path, "add", "staged.txt")
+    shutil.rmtree(plan.path)
+
+    ((path, ref),) = repository.prune()
+
+    assert path == plan.path
+    assert git(repository.path, "show", f"{ref}:staged.txt") == "staged"
 
 
 def test_the_branch_checked_out_elsewhere_is_refused(

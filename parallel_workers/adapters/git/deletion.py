@@ -74,6 +74,19 @@ def find_begun(linked: LinkedWorktree) -> BegunDeletion | None:
     return begun if moved else None
 
 
+def forget_begun(linked: LinkedWorktree) -> None:
+    """Drop the note of a deletion that was given up: the worktree is in use again, and what is in it was not looked at.
+
+    Raises:
+        RepositoryLockedError: somebody is removing it at this moment.
+    """
+    note = linked.admin / _NOTE
+    if note.exists():
+        with removal_lock(linked) as registered:
+            if registered and linked.path.is_dir():
+                note.unlink(missing_ok=True)
+
+
 def move_aside(linked: LinkedWorktree, rescue_ref: str | None) -> BegunDeletion:
     """Take the folder out of the way in one step; it stays on its file system.
 

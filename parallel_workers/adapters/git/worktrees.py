@@ -9,6 +9,7 @@ from pathlib import Path
 from loguru import logger
 
 from parallel_workers.adapters.git.command import GitOutput, checked
+from parallel_workers.adapters.git.deletion import forget_begun
 from parallel_workers.adapters.git.ensuring import Ensuring, Folder, Situation, decide_ensuring
 from parallel_workers.adapters.git.layout import (
     LinkedWorktree,
@@ -66,6 +67,7 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
     reach("worktree.confined")
     if linked is not None:
         linked.note_keep_ignored(plan.keep_ignored)
+        forget_begun(linked)
     if linked is not None and step is Ensuring.ADOPT:
         remove_stale_locks(opened, linked, plan.branch)
         confine_adopted(opened, lock, linked, plan.paths)
