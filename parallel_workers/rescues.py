@@ -66,12 +66,16 @@ class Rescue(NamedTuple):
 
 
 class RestoredRescue(NamedTuple):
-    """What `rescue restore` made. `worktree` is None when only a branch was asked for."""
+    """What `rescue restore` made. `worktree` is None when only a branch was asked for.
+
+    `under_way` is the operation that git can go on with in the worktree: `rebase`, `merge` … or ''.
+    """
 
     name: str
     branch: str
     head_sha: str
     worktree: Path | None
+    under_way: str = ""
 
 
 def rescue_name(owner: str, now: datetime) -> str:

@@ -122,6 +122,8 @@ def restore(name: str, branch: str | None, worktree: Path | None, repository: Pa
     Without --worktree what was not committed becomes one commit on it. Nothing that exists is overwritten: a branch or
     folder of that name is left as it is, and the exit code is 1. The rescue stays until you drop it.
     """
+    from shlex import quote
+
     from parallel_workers.rescues import default_branch
 
     git = _open(repository)
@@ -129,8 +131,11 @@ def restore(name: str, branch: str | None, worktree: Path | None, repository: Pa
     restored = git.restore_rescue(one, branch or default_branch(one.name), worktree)
     if as_json:
         told = {"branch": restored.branch, "head_sha": restored.head_sha, "worktree": restored.worktree}
+        told |= {"under_way": restored.under_way or None}
         print_json({"rescue": one.name, "ref": one.ref, **told})
         return
+    if restored.under_way:
+        say(f"The {restored.under_way} is stopped there as it was: git -C {quote(str(restored.worktree))} status")
     say(f"Restored {', '.join(one.what)} as branch {restored.branch}. The rescue is kept; drop it when you are done:")
     say(f"parallel-workers rescue drop {one.name} --repository {git.path}")
     click.echo(restored.worktree or restored.branch)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from parallel_workers.adapters.git.repository import GitPythonRepository
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.worktrees import WorktreePlan
 from tests.conftest import Git
+from tests.git.committing import commit
 from tests.git.conftest import MakePlan
 
 
@@ -18,13 +17,6 @@ def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
     plan = make_plan(repository)
     repository.ensure_worktree(plan)
     return plan
-
-
-def commit(git: Git, path: Path, text: str) -> str:
-    """One more commit that writes `text` into README.md."""
-    (path / "README.md").write_text(text, encoding="utf-8")
-    git(path, "commit", "--quiet", "--all", "--message", text)
-    return git(path, "rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize("name", ["worktree/mine", "bisect/bad", "rewritten/onto"])

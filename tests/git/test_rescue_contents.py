@@ -1,9 +1,8 @@
-"""What is no file: conflicts, stopped operations, stashes, commits on no branch, other repositories, locks."""
+"""What is no file: stashes, commits on no branch, other repositories, locks."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from parallel_workers.adapters.git.repository import GitPythonRepository, open_r
 from parallel_workers.errors import UnsavedWorkError, WorktreeConflictError
 from parallel_workers.worktrees import WorktreePlan
 from tests.conftest import Git
+from tests.git.committing import commit
 from tests.git.conftest import MakePlan
 from tests.git.folders import picture
 
@@ -21,109 +21,6 @@ def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
     plan = make_plan(repository)
     repository.ensure_worktree(plan)
     return plan
-
-
-def commit(git: Git, path: Path, text: str) -> str:
-    """One more commit that writes `text` into README.md."""
-    (path / "README.md").write_text(text, encoding="utf-8")
-    git(path, "commit", "--quiet", "--all", "--message", text)
-    return git(path, "rev-parse", "HEAD")
-
-
-def diverge(git: Git, plan: WorktreePlan) -> str:
-    """A branch `theirs` that changes the same line as the worker's branch did."""
-    git(plan.path, "branch", "theirs")
-    commit(git, plan.path, "ours")
-    git(plan.path, "switch", "--quiet", "theirs")
-    theirs = commit(git, plan.path, "theirs")
-    git(plan.path, "switch", "--quiet", plan.branch)
-    return theirs
-
-
-def stop_in(path: Path, *arguments: str) -> None:
-    """Run a git that stops half-way."""
-    done = subprocess.run(["git", *arguments], cwd=path, capture_output=True, text=True, check=False)
-    assert done.returncode != 0, "it was to stop"
-
-
-def test_a_merge_in_conflict_can_be_ended_after_it_came_back(
-    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
-) -> None:
-    theirs = diverge(git, plan)
-    stop_in(plan.path, "merge", "theirs")
-    before, stages = picture(plan.path), git(plan.path, "ls-files", "--unmerged")
-    with pytest.raises(UnsavedWorkError, match=r"README\.md; a merge that was stopped half-way"):
-        repository.remove_worktree(plan.path)
-
-    ref = repository.remove_worktree(plan.path, force=True)
-    back = tmp_path / "back"
-    repository.restore_rescue(repository.find_rescue(str(ref)), "back", back)
-
-    assert picture(back) == before
-    assert git(back, "ls-files", "--unmerged") == stages
-    (back / "README.md").write_text("both", encoding="utf-8")
-    git(back, "commit", "--quiet", "--all", "--no-edit")
-    assert git(back, "rev-parse", "HEAD^2") == theirs
-
-
-@pytest.mark.parametrize("kind", ["cherry-pick", "revert"])
-def test_a_pick_in_conflict(
-    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path, kind: str
-) -> None:
-    theirs = diverge(git, plan)
-    stop_in(plan.path, kind, theirs)
-    before, stages = picture(plan.path), git(plan.path, "ls-files", "--unmerged")
-
-    ref = repository.remove_worktree(plan.path, force=True)
-    found = repository.find_rescue(str(ref))
-    repository.restore_rescue(found, "back", tmp_path / "back")
-
-    assert found.operation is not None
-    assert found.operation.name == kind
-    assert picture(tmp_path / "back") == before
-    assert git(tmp_path / "back", "ls-files", "--unmerged") == stages
-
-
-def test_a_rebase_and_all_it_has_stopped(
-    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
-) -> None:
-    diverge(git, plan)
-    (plan.path / "src/one.txt").write_text("stashed by the rebase\n", encoding="utf-8")
-    original = git(plan.path, "rev-parse", "HEAD")
-    stop_in(plan.path, "rebase", "--autostash", "theirs")
-    before = picture(plan.path)
-    with pytest.raises(UnsavedWorkError, match=rf"a rebase of {plan.branch} that was stopped half-way"):
-        repository.remove_worktree(plan.path)
-
-    ref = repository.remove_worktree(plan.path, force=True)
-    git(repository.path, "branch", "-D", plan.branch)
-    git(repository.path, "branch", "-D", "theirs")
-    for expiring in ("reflog expire --expire=now --all", "gc --quiet --prune=now"):
-        git(repository.path, *expiring.split())
-    found = repository.find_rescue(str(ref))
-    repository.restore_rescue(found, "back", tmp_path / "back")
-
-    assert found.operation is not None
-    assert (found.operation.branch, found.operation.original_head) == (plan.branch, original)
-    assert git(repository.path, "show", f"{original}:README.md") == "ours"
-    kept = git(repository.path, "log", "--format=%s", f"{ref}^2")
-    assert "autostash" in kept
-    assert len(repository.list_rescues()) == 1
-    assert picture(tmp_path / "back") == before
-
-
-def test_a_bisect_is_not_thrown_away(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
-    for number in range(4):
-        commit(git, plan.path, str(number))
-    git(plan.path, "bisect", "start", "HEAD", plan.base_sha)
-    with pytest.raises(UnsavedWorkError, match="a bisect that was stopped"):
-        repository.remove_worktree(plan.path)
-
-    ref = repository.remove_worktree(plan.path, force=True)
-
-    log = git(repository.path, "show", f"{ref}^2:operation/BISECT_LOG")
-    assert "git bisect start" in log
-    assert len(repository.list_rescues()) == 1
 
 
 def test_stashes_of_the_branch_are_kept_when_they_are_dropped(

@@ -8,11 +8,10 @@ from parallel_workers.adapters.git.command import checked
 from parallel_workers.adapters.git.file_states import GITLINK
 from parallel_workers.adapters.git.layout import branch_ref, linked_worktrees, read_ref
 from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
+from parallel_workers.adapters.git.putting_back import put_back
 from parallel_workers.adapters.git.raw_writing import check_names, write_files
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
-from parallel_workers.adapters.git.rescue import OPERATION
 from parallel_workers.adapters.git.sparse_checkout import confine
-from parallel_workers.adapters.git.stopped_operations import CONTINUED_BY_COMMIT
 from parallel_workers.errors import GitCommandError, RestoreFailedError, UsageError, WorktreeConflictError
 from parallel_workers.rescues import Rescue, RestoredRescue, SavedFile
 
@@ -36,6 +35,8 @@ def restore_worktree(
     opened: OpenedRepository, lock: RepositoryLock, rescue: Rescue, branch: str, path: Path
 ) -> RestoredRescue:
     """Make `branch` at the commit that was checked out, and a worktree at `path` with everything else uncommitted.
+
+    A merge, cherry-pick, revert or rebase that was stopped is stopped there again.
 
     Raises:
         WorktreeConflictError: there is such a branch, or something lies at `path`.
@@ -62,7 +63,7 @@ def restore_worktree(
         _check_out(opened, lock, location, rescue)
         _fill_index(opened, location, rescue)
         write_files(opened, location.path, files)
-        _put_operation_back(opened, location, rescue)
+        under_way = put_back(opened, location, rescue, branch)
     except BaseException as error:
         left = _undo(opened, place, (branch, rescue.head_sha), was_there=was_there)
         if isinstance(error, OSError | GitCommandError):
@@ -72,7 +73,7 @@ def restore_worktree(
                 f"Make room, or choose another place: --worktree PATH"
             ) from error
         raise
-    return RestoredRescue(rescue.name, branch, rescue.head_sha, location.path)
+    return RestoredRescue(rescue.name, branch, rescue.head_sha, location.path, under_way)
 
 
 def _undo(opened: OpenedRepository, place: Path, branch: tuple[str, str], *, was_there: bool) -> str:
@@ -174,15 +175,3 @@ def _files_of_plain(opened: OpenedRepository, rescue: Rescue) -> tuple[SavedFile
     fields = listed.split("\0")
     rows = zip(fields[0::2], fields[1::2], strict=False)
     return tuple(SavedFile(_CHANGED, path, row.split()[1], row.split()[3]) for row, path in rows if row)
-
-
-def _put_operation_back(opened: OpenedRepository, location: WorktreeLocation, rescue: Rescue) -> None:
-    """A merge, cherry-pick or revert is ended by a commit here; a rebase concerns another branch and is not begun."""
-    if rescue.operation is None or rescue.operation.name not in {"merge", "cherry-pick", "revert"}:
-        return
-    state = opened.git("rev-parse", f"{rescue.commit}^{'2' if rescue.head_sha else '1'}")
-    listed = opened.git("ls-tree", "--name-only", f"{state}:{OPERATION.rstrip('/')}").split("\n")
-    for name in CONTINUED_BY_COMMIT:
-        if name in listed:
-            text = opened.ask("cat-file", "blob", f"{state}:{OPERATION}{name}").stdout
-            (location.git_dir / name).write_text(text, encoding="utf-8", errors="surrogateescape")

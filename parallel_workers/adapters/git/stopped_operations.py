@@ -23,8 +23,6 @@ _STATE = re.compile(
     r"(rebase-merge|rebase-apply|sequencer|MERGE_.*|CHERRY_PICK_HEAD|REVERT_HEAD|REBASE_HEAD|ORIG_HEAD|AUTO_MERGE"
     r"|SQUASH_MSG|BISECT_.*|refs)"
 )
-CONTINUED_BY_COMMIT = ("MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "CHERRY_PICK_HEAD", "REVERT_HEAD")
-"""Files that are enough, put back, for `git commit` to end the operation: it concerns no other branch."""
 _BRANCHES = "refs/heads/"
 
 
