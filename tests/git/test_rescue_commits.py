@@ -28,11 +28,13 @@ def test_commits_that_only_a_ref_of_the_worktree_keeps(
     git(plan.path, "update-ref", f"refs/{name}", "passing")
     git(plan.path, "update-ref", "refs/worktree/kept-elsewhere", plan.base_sha)
     git(plan.path, "tag", "--delete", "passing")
+    git(repository.path, "update-ref", "refs/bisect/bad", hidden)  # of the main checkout: it ends with its bisect
     git(plan.path, "reset", "--quiet", "--hard", plan.base_sha)
     with pytest.raises(UnsavedWorkError, match=f"holds unsaved work: commits that only refs/{name} keeps"):
         repository.remove_worktree(plan.path)
 
     ref = repository.remove_worktree(plan.path, force=True)
+    git(repository.path, "update-ref", "-d", "refs/bisect/bad")
     git(repository.path, "gc", "--quiet", "--prune=now")
 
     found = repository.find_rescue(str(ref))

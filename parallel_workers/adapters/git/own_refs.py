@@ -12,6 +12,7 @@ from parallel_workers.worktree_contents import OwnRef
 
 NO_KEEPERS = (RESCUE_REF_PREFIX, WORKER_REF_PREFIX, PUSHED_REF_PREFIX)
 """A rescue may be dropped, and may be the one that this removal has made; the others go with the worker."""
+_OWN_PREFIXES = ("refs/worktree/", "refs/bisect/", "refs/rewritten/")
 
 
 def find_own_refs(opened: OpenedRepository, git_dir: Path) -> tuple[OwnRef, ...]:
@@ -23,8 +24,9 @@ def find_own_refs(opened: OpenedRepository, git_dir: Path) -> tuple[OwnRef, ...]
     commits = peel_commits(opened, shas.values())
     if not commits:
         return ()
-    # the commits of `refs/worktree/*` are not among all refs here: those of the main checkout would be
-    others = ("--single-worktree", "--exclude=refs/worktree/*", *(f"--exclude={prefix}*" for prefix in NO_KEEPERS))
+    # not those of the main checkout either: they go as soon as its bisect or rebase ends
+    no_keepers = (f"--exclude={prefix}*" for prefix in (*_OWN_PREFIXES, *NO_KEEPERS))
+    others = ("--single-worktree", *no_keepers)
     asked = "".join(f"{sha}\n" for sha in commits.values())
     listed = set(opened.git("rev-list", "--stdin", "--not", *others, "--all", stdin=asked).split("\n"))
     return tuple(OwnRef(name, commits[sha]) for name, sha in sorted(shas.items()) if commits.get(sha) in listed)
