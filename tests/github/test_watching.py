@@ -125,6 +125,16 @@ def test_what_a_stranger_says_neither_blocks_nor_is_worked_on(github: GitHubWorl
     assert (remark.author, remark.text) == ("rita", "rather rename it")
 
 
+def test_a_maintainer_who_conceals_the_membership_is_heeded(github: GitHubWorld) -> None:
+    github.repository.give("maggie")
+    github.repository.conceal("maggie")
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.comment_thread(number, "maggie", "one.txt", 1, "rather rename it")
+    (remark,) = _see(forge, number).remarks
+    assert (remark.author, remark.text) == ("maggie", "rather rename it")
+
+
 def test_a_red_check_is_asked_about_before_running_ones(github: GitHubWorld) -> None:
     clock = github.clockwork()
     forge = github.forge(clock.timing, _SETTLED)

@@ -43,7 +43,8 @@ _FULL_FIELDS = (
   reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
     id state body url author { __typename login } authorCanPushToRepository } }
   reviewThreads(last: THREADS) { nodes { id isResolved path line originalLine
-    comments(last: 10) { nodes { id body url author { __typename login } authorAssociation } } } }
+    comments(last: 10) { nodes { id body url author { __typename login }
+      pullRequestReview { authorCanPushToRepository } } } } }
 """
 )
 
