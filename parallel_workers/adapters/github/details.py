@@ -163,7 +163,7 @@ class Details:
         return is_whole
 
     def _full(self, chunk: Sequence[Sighting]) -> bool:
-        asked = [(one.pull_request.number, one.node_id) for one in chunk]
+        asked = [(one.pull_request.number, one.node_id, one.thread_count) for one in chunk]
         answer = self._api.query(_WHAT, full_query(asked), is_tried_once=not self._is_at_once)
         self._pay(answer)
         is_whole = _is_whole(answer)
