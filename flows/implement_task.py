@@ -137,10 +137,10 @@ async def _go_back_to_work(
             reach("rework.handed-in")
             done = reworked if seen.state is PullRequestState.OPEN else done
     except _GIVEN_BACK as error:
-        await note_ended(order)
+        await note_ended(order, seen.head_sha)
         await ask_person(order, seen.number, messages.rework_failed(asked.reason), str(error))
         return seen, done
-    await note_ended(order)
+    await note_ended(order, seen.head_sha if reworked.no_change_reason is not None else "")
     reach("rework.noted-ended")
     if reworked.no_change_reason is not None:
         await ask_person(order, seen.number, messages.rework_refused(asked.reason), reworked.no_change_reason)
