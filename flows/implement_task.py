@@ -17,7 +17,7 @@ from flows.artifacts import publish_pull_request, publish_report
 from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
-from flows.forge_credentials import secret_values
+from flows.forge_credentials import secret_values, without_secrets
 from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
@@ -82,7 +82,7 @@ async def implement_task(order: TaskOrder) -> State[object]:
         return Cancelled(message=str(stopped))
     except ParallelWorkersError as error:
         worker_event(order, "needs_human", str(error))
-        return Failed(message=str(error))
+        return Failed(message=without_secrets(str(error)))
     except OSError as error:
         worker_event(order, "needs_human", str(error))
         return Failed(message=messages.refused_by_the_machine(error))
@@ -296,7 +296,7 @@ async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[objec
     git = workplace_of(order).git
     await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), done.head_sha)
     await publish_report(order, done, None)
-    return Completed(message=f"no change needed: {done.no_change_reason}")
+    return Completed(message=without_secrets(f"no change needed: {done.no_change_reason}"))
 
 
 def _plan(order: TaskOrder, base_sha: str) -> WorktreePlan:
