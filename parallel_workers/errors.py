@@ -140,6 +140,17 @@ class ForeignCommitsError(ForgeError):
     """The remote's branch has commits that are not in ours; nothing was overwritten."""
 
 
+class ForeignPullRequestError(ForgeError):
+    """The branch has an open pull request of another worker; it is left alone."""
+
+    def __init__(self, number: int, branch: str, owner: str, worker: str) -> None:
+        super().__init__(
+            f"pull request #{number} of {branch} is {owner}'s, and this is {worker}: a task of the same id in another "
+            "batch, or from when the repository had another address, opened it. It was left as it is; "
+            f"close #{number} and run again, or give this task another id"
+        )
+
+
 class RewrittenBranchError(ForgeError):
     """Somebody rewrote the remote's branch: what we pushed is no longer in it. Nothing was changed or overwritten."""
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from parallel_workers.adapters.local_forge.ledger import Look
 from parallel_workers.adapters.local_forge.records import PullRecord, clean_text
+from parallel_workers.errors import ForeignPullRequestError
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from parallel_workers.pull_requests import PullRequest, PullRequestDraft, PullRequestState
 
 
 def find_number(look: Look, draft: PullRequestDraft) -> int | None:
-    """The pull request a draft is about: an open one of its worker or branch, else the one merged at this head."""
+    """The pull request a draft is about: an open one of its worker or branch, else the one merged at this head.
+
+    Raises:
+        ForeignPullRequestError: the branch has an open one of another worker.
+    """
     newest_first = [(number, look.records[number]) for number in sorted(look.records, reverse=True)]
     still_open = [(number, record) for number, record in newest_first if record.state is PullRequestState.OPEN]
     of_worker = [number for number, record in still_open if draft.worker and record.worker == draft.worker]
     of_branch = [number for number, record in still_open if record.head_branch == draft.head_branch]
+    for number in () if of_worker or not draft.worker else of_branch:
+        owner = look.records[number].worker
+        if owner:
+            raise ForeignPullRequestError(number, draft.head_branch, owner, draft.worker)
     merged = [
         number
         for number, record in newest_first
