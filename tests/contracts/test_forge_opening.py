@@ -57,6 +57,14 @@ def test_an_open_pull_request_of_another_worker_is_not_taken_over(world: ForgeWo
     assert world.forge.ensure_pull_request(other).worker == "worker-other"
 
 
+def test_ensuring_with_another_base_leaves_the_base_to_people(world: ForgeWorld) -> None:
+    draft = world.draft("one")
+    first = world.forge.ensure_pull_request(draft)
+    world.git(world.hosted, "branch", "develop", "main")
+    again = world.forge.ensure_pull_request(draft._replace(base_branch="develop", title="Better"))
+    assert (again.number, again.title, again.base_branch) == (first.number, "Better", "main")
+
+
 def test_one_that_a_person_closed_does_not_block_a_new_one(world: ForgeWorld) -> None:
     draft = world.draft("one")
     first = world.forge.ensure_pull_request(draft)

@@ -34,7 +34,7 @@ def find_number(look: Look, draft: PullRequestDraft) -> int | None:
 
 
 def draft_record(draft: PullRequestDraft, former: PullRecord | None, base: str, now: str) -> PullRecord:
-    """What is written down for a draft; a former record keeps its age, and its base unless that changed."""
+    """What is written down for a draft; a former record keeps its age and its base."""
     record = PullRecord(
         title=clean_text(draft.title),
         body=clean_text(draft.body),
@@ -53,7 +53,7 @@ def draft_record(draft: PullRequestDraft, former: PullRecord | None, base: str, 
     asked = tuple(label for label in former.labels if label == NEEDS_HUMAN_LABEL and label not in record.labels)
     record = record._replace(labels=(*record.labels, *asked))
     kept = record._replace(created_at=former.created_at, updated_at=former.updated_at, reason=former.reason)
-    return kept._replace(base_sha=former.base_sha) if former.base_branch == draft.base_branch else kept
+    return kept._replace(base_branch=former.base_branch, base_sha=former.base_sha)
 
 
 def as_pull_request(number: int, record: PullRecord, head: str, url: str) -> PullRequest:
