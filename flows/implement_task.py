@@ -266,7 +266,8 @@ async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
     reach("clean-up.verified")
-    await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha, was_pushed=True)
+    async with push_slot(order):  # the branch is deleted on the remote by a push
+        await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha, was_pushed=True)
     reach("clean-up.ended")
 
 
