@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
 
+from flows.forge_credentials import without_secrets
 from flows.local_engine import current_engine
 from flows.wiring import workplace_of
 from parallel_workers.adapters.agents.output import LineThrottle
+from parallel_workers.errors import AgentFailedError, GateFailedError
 from parallel_workers.locations import data_folder
 from parallel_workers.prompts import worker_environment, worker_port
 from parallel_workers.spec import TaskOrder
@@ -33,7 +35,12 @@ class ThreadedBench:
         self._bench = bench
 
     async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        """`work(*arguments, bench)` in an agent thread; when this is cancelled, the agent is ended first."""
+        """`work(*arguments, bench)` in an agent thread; when this is cancelled, the agent is ended first.
+
+        Raises:
+            AgentFailedError, GateFailedError: with what the agent or a gate said last, less what is secret: Prefect
+                shows it.
+        """
         run = asyncio.get_running_loop().run_in_executor(
             _AGENT_THREADS, lambda: copy_context().run(work, *arguments, self._bench)
         )
@@ -43,6 +50,8 @@ class ThreadedBench:
             self._bench.cancel.set()
             await asyncio.wait({run})
             raise
+        except (AgentFailedError, GateFailedError) as error:
+            raise type(error)(without_secrets(str(error))) from None
 
 
 @asynccontextmanager
@@ -52,10 +61,10 @@ async def bench_for(order: TaskOrder, log: Logger) -> AsyncIterator[ThreadedBenc
     folder = data_folder().run(order.worker)
     policy = (await engine.policy(order.policy_block)).to_policy()
     environment = worker_environment(order, os.environ, policy, folder / "prompt.md", worker_port(order.worker))
-    throttled = LineThrottle(log.info, folder / "agent.log")
+    throttled = LineThrottle(lambda line: log.info("%s", without_secrets(line)), folder / "agent.log")
 
     def on_line(line: str) -> None:
-        """Every line to the observer, a bounded number of them to the run's log on the Prefect server."""
+        """Every line to the observer, a bounded number, without secrets, to the run's log on the Prefect server."""
         engine.observer.output(order.task.id, line)
         throttled(line)
 

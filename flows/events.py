@@ -1,10 +1,11 @@
-"""Events for automations and for whoever listens: what became of a worker, and of a batch."""
+"""Events for automations and for whoever listens: what became of a worker, and of a batch. No secret is in them."""
 
 from __future__ import annotations
 
 from prefect.events import emit_event
 
 from flows.flow_names import BATCH_EVENT, WORKER_EVENT
+from flows.forge_credentials import without_secrets
 from parallel_workers.spec import TaskOrder
 
 
@@ -19,7 +20,7 @@ def worker_event(order: TaskOrder, happened: str, reason: str) -> None:
             "parallel-workers.batch": order.batch,
             "parallel-workers.branch": order.branch,
         },
-        payload={"task_id": order.task.id, "reason": reason},
+        payload={"task_id": order.task.id, "reason": without_secrets(reason)},
     )
 
 
@@ -32,5 +33,5 @@ def batch_event(batch: str, project: str, happened: str, reason: str) -> None:
             "prefect.resource.name": batch,
             "parallel-workers.project": project,
         },
-        payload={"reason": reason},
+        payload={"reason": without_secrets(reason)},
     )

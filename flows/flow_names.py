@@ -12,6 +12,8 @@ FLOWS = (IMPLEMENT_TASK, RUN_BATCH, WATCH_PULL_REQUESTS, CLEAN_UP_WORKERS)
 WORK_POOL = "parallel-workers"
 PRODUCT_TAG = "parallel-workers"
 LABEL_PREFIX = "parallel_workers."
+FORGE_PAUSE = f"{LABEL_PREFIX}forge_pause"
+"""Label of a run without a process: why its forge is not asked at the moment, '' when it is."""
 
 WORKER_EVENT = "parallel-workers.worker."
 BATCH_EVENT = "parallel-workers.batch."

@@ -11,6 +11,8 @@ from blocks.forge import GitHubForge
 from flows.asked_once import AskedOnce
 from parallel_workers.adapters.github.connections import issued_tokens
 from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
+from parallel_workers.errors import UsageError
+from parallel_workers.redaction import redact
 
 _block: GitHubForge | None = None
 _loading: AskedOnce[GitHubForge] = AskedOnce()
@@ -63,3 +65,12 @@ def secret_values() -> tuple[str, ...]:
     if credentials.app is not None:
         return credentials.app.private_key.get_secret_value(), *issued_tokens()
     return (credentials.token.get_secret_value(),) if credentials.token is not None else ()
+
+
+def without_secrets(text: str) -> str:
+    """Words of agents, programs and other people as they may leave this process: in states, events and logs."""
+    try:
+        known = secret_values()
+    except UsageError:  # credentials that do not fit may be what is told of
+        known = ()
+    return redact(text, known)

@@ -17,7 +17,7 @@ from flows.artifacts import publish_pull_request, publish_report
 from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
-from flows.forge_credentials import secret_values
+from flows.forge_credentials import secret_values, without_secrets
 from flows.limits import OPEN, forge_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
@@ -82,7 +82,7 @@ async def implement_task(order: TaskOrder) -> State[object]:
         return Cancelled(message=str(stopped))
     except ParallelWorkersError as error:
         worker_event(order, "needs_human", str(error))
-        return Failed(message=str(error))
+        return Failed(message=without_secrets(str(error)))
     except OSError as error:
         worker_event(order, "needs_human", str(error))
         return Failed(message=messages.refused_by_the_machine(error))
@@ -137,10 +137,10 @@ async def _go_back_to_work(
             reach("rework.handed-in")
             done = reworked if seen.state is PullRequestState.OPEN else done
     except _GIVEN_BACK as error:
-        await note_ended(order)
+        await note_ended(order, seen.head_sha)
         await ask_person(order, seen.number, messages.rework_failed(asked.reason), str(error))
         return seen, done
-    await note_ended(order)
+    await note_ended(order, seen.head_sha if reworked.no_change_reason is not None else "")
     reach("rework.noted-ended")
     if reworked.no_change_reason is not None:
         await ask_person(order, seen.number, messages.rework_refused(asked.reason), reworked.no_change_reason)
@@ -266,7 +266,8 @@ async def clean_up(order: TaskOrder, merged: PullRequest, base_sha: str) -> None
     if not await asyncio.to_thread(forge.is_content_in_base, merged):
         raise ForgeError(f"#{merged.number} counts as merged, but its changes are not in {merged.base_branch}")
     reach("clean-up.verified")
-    await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha, was_pushed=True)
+    async with push_slot(order):  # the branch is deleted on the remote by a push
+        await asyncio.to_thread(git.remove_worker, _plan(order, base_sha), merged.head_sha, was_pushed=True)
     reach("clean-up.ended")
 
 
@@ -296,7 +297,7 @@ async def _end_without_change(order: TaskOrder, done: WorkReport) -> State[objec
     git = workplace_of(order).git
     await asyncio.to_thread(git.remove_worker, _plan(order, done.base_sha), done.head_sha)
     await publish_report(order, done, None)
-    return Completed(message=f"no change needed: {done.no_change_reason}")
+    return Completed(message=without_secrets(f"no change needed: {done.no_change_reason}"))
 
 
 def _plan(order: TaskOrder, base_sha: str) -> WorktreePlan:

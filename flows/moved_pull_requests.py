@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from loguru import logger
 from prefect.client.schemas.objects import FlowRun
 
-from flows.flow_names import LABEL_PREFIX
+from flows.flow_names import FORGE_PAUSE, LABEL_PREFIX
 from flows.merge_waiting import rules_of
 from flows.prefect_clients import prefect_client
 from flows.pull_request_watch import Sight, Turn, sight_of
@@ -18,6 +18,7 @@ from flows.wiring import workplace_of
 from flows.worker_states import to_record
 from parallel_workers.decisions.merge_decisions import Wait
 from parallel_workers.decisions.merging import decide_merge, is_overdue
+from parallel_workers.errors import ForgeBusyError
 from parallel_workers.spec import TaskOrder
 
 
@@ -31,8 +32,14 @@ async def find_moved(waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mappin
         ParallelWorkersError: the repository or its forge cannot be looked at.
     """
     forge = (await asyncio.to_thread(workplace_of, waiting[0][1])).forge
-    seen = await asyncio.to_thread(forge.look, tuple({*peers, *_numbers(waiting)}))
-    if why := forge.waits_for_forge():
+    try:
+        seen = await asyncio.to_thread(forge.look, tuple({*peers, *_numbers(waiting)}))
+    except ForgeBusyError as busy:
+        await _tell_pause(waiting, str(busy))
+        raise
+    why = forge.waits_for_forge()
+    await _tell_pause(waiting, why)
+    if why:
         logger.info("{}", why)
         return set()
     if why := forge.hindrance():
@@ -63,6 +70,16 @@ async def _has_moved(run: FlowRun, order: TaskOrder, sight: Sight) -> bool:
         await _write_down(run, remembered)
     has_to_ask = decision.needs_human and not remembered.has_asked
     return has_to_ask or is_overdue(snapshot.pull_request, order.review_timeout, now)
+
+
+async def _tell_pause(waiting: Sequence[tuple[FlowRun, TaskOrder]], why: str) -> None:
+    """Show with each run why its forge is not asked. In a label: a state could be set over one just entered."""
+    changed = [run for run, _ in waiting if str(run.labels.get(FORGE_PAUSE, "")) != why]
+    if not changed:
+        return
+    async with prefect_client() as client:
+        for run in changed:
+            await client.update_flow_run_labels(run.id, {FORGE_PAUSE: why})
 
 
 async def _write_down(run: FlowRun, remembered: Remembered) -> None:

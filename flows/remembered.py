@@ -17,7 +17,7 @@ from parallel_workers.decisions.merge_decisions import (
     ReworkMemory,
     UpdateBranch,
 )
-from parallel_workers.decisions.rework_memory import count_conflicts, heed_label, remember
+from parallel_workers.decisions.rework_memory import count_conflicts, heed_label, remember, remember_unchanged
 
 _HANDLED, _ROUNDS, _PENDING, _RESETS = "handled", "rework_rounds", "rework", "rework_resets"
 _ASKED = "asked-person"
@@ -82,9 +82,10 @@ class Remembered(NamedTuple):
         added = remember(self.memory, rework, head_sha).handled - self.memory.handled - {rework.fingerprint}
         return self._replace(pending=(rework.fingerprint, *sorted(added)))
 
-    def ended(self) -> Remembered:
-        """With the rework under way done, or given up: it is not done again."""
-        return self._replace(memory=_with_pending(self), pending=())
+    def ended(self, left_at: str = "") -> Remembered:
+        """With the rework under way done, or given up: it is not done again. `left_at`: a head that it did not move."""
+        memory = _with_pending(self)
+        return self._replace(memory=remember_unchanged(memory, left_at) if left_at else memory, pending=())
 
     def unfinished_conflict(self, name: str) -> Rework | None:
         """The conflict that an earlier process of the run was at. What it did may hide the conflict from the forge."""

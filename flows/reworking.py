@@ -40,10 +40,13 @@ async def note_begun(order: TaskOrder, asked: Rework, seen: PullRequest) -> None
     await write_down(session.memory)
 
 
-async def note_ended(order: TaskOrder) -> None:
-    """The rework was done, or given up; it is not done again."""
+async def note_ended(order: TaskOrder, left_at: str = "") -> None:
+    """The rework was done, or given up; it is not done again. `left_at` is the head when nothing was pushed for it.
+
+    Written down before a person is asked: a worker that is ended in between asks when it goes on waiting.
+    """
     session = current_engine().session(order)
-    session.memory = (session.memory or recall()).ended()
+    session.memory = (session.memory or recall()).ended(left_at)
     await write_down(session.memory)
 
 

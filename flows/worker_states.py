@@ -30,7 +30,7 @@ from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.context import FlowRunContext
 from prefect.states import Scheduled
 
-from flows.flow_names import IMPLEMENT_TASK, LABEL_PREFIX, PRODUCT_TAG
+from flows.flow_names import FORGE_PAUSE, IMPLEMENT_TASK, LABEL_PREFIX, PRODUCT_TAG
 from flows.prefect_clients import prefect_client
 from flows.worker_lock import is_held
 from parallel_workers.errors import ParallelWorkersError, TransitionError, UsageError
@@ -123,7 +123,7 @@ def to_record(run: FlowRun) -> WorkerRecord:
         worker_id=text("worker_id") or _worker_of_key(run),
         task_id=text("task_id"),
         state=worker_state(run),
-        reason=(run.state.message or "") if run.state else "",
+        reason=_reason(run),
         agent=text("agent"),
         branch=text("branch"),
         base_branch=text("base_branch"),
@@ -139,6 +139,14 @@ def to_record(run: FlowRun) -> WorkerRecord:
         prefect_state=run.state.name if run.state and run.state.name else "",
         repository=text("repository"),
     )
+
+
+def _reason(run: FlowRun) -> str:
+    """What its state says; of a run that waits without a process first that its forge is not asked at the moment."""
+    said = (run.state.message or "") if run.state else ""
+    is_suspended = run.state is not None and run.state.type is StateType.PAUSED
+    pause = str(run.labels.get(FORGE_PAUSE, "")) if is_suspended else ""
+    return "; ".join(part for part in (pause, said) if part)
 
 
 def _worker_of_key(run: FlowRun) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from parallel_workers.git_refusals import explain_refusal
 from parallel_workers.remote_urls import redact_urls, without_credentials
 
 
@@ -58,7 +59,9 @@ class GitCommandError(ParallelWorkersError):
         self.code, self.stdout, self.stderr = code, redact_urls(stdout), redact_urls(stderr)
         self.transient = any(mark in stderr for mark in _TRANSIENT_GIT)
         said = (self.stderr or self.stdout).strip().splitlines()
-        super().__init__(f"git {' '.join(self.argv[:3])} … ended {code}: {' / '.join(said[-4:])}")
+        why = explain_refusal(argv[0] if argv else "", self.stdout, self.stderr)
+        told = " / ".join(said[-4:])
+        super().__init__(f"git {' '.join(self.argv[:3])} … ended {code}: {f'{why} ({told})' if why else told}")
 
 
 # What git says when a second try may well work: locks held by another git, and the network.
@@ -138,6 +141,17 @@ class MergeConflictError(ForgeError):
 
 class ForeignCommitsError(ForgeError):
     """The remote's branch has commits that are not in ours; nothing was overwritten."""
+
+
+class ForeignPullRequestError(ForgeError):
+    """The branch has an open pull request of another worker; it is left alone."""
+
+    def __init__(self, number: int, branch: str, owner: str, worker: str) -> None:
+        super().__init__(
+            f"pull request #{number} of {branch} is {owner}'s, and this is {worker}: a task of the same id in another "
+            "batch, or from when the repository had another address, opened it. It was left as it is; "
+            f"close #{number} and run again, or give this task another id"
+        )
 
 
 class RewrittenBranchError(ForgeError):

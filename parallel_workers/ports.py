@@ -149,7 +149,12 @@ class Forge(Protocol):
     """Where pull requests live. Blocking: call it in a thread. Every method may be called twice."""
 
     def ensure_pull_request(self, draft: PullRequestDraft) -> PullRequest:
-        """The open pull request of this worker, made if there is none; head, title and body brought up to date."""
+        """The open pull request of this worker, made if there is none; head, title and body brought up to date.
+
+        Raises:
+            ForgeError: base or head is not there, or the branch has an open one of another worker; the message says
+                what to do.
+        """
         ...
 
     def fetch_pull_request(self, number: int) -> PullRequest:

@@ -58,6 +58,16 @@ def remember(memory: ReworkMemory, rework: Rework, head_sha: str) -> ReworkMemor
     return ReworkMemory(memory.handled | handled, memory.rounds + spent)
 
 
+def remember_unchanged(memory: ReworkMemory, head_sha: str) -> ReworkMemory:
+    """The memory after a rework that has ended and left this head as it is: what it was for still stands."""
+    return memory._replace(handled=memory.handled | {_unchanged(head_sha)})
+
+
+def is_unchanged(head_sha: str, memory: ReworkMemory) -> bool:
+    """Whether a rework has ended and left this head as it is."""
+    return _unchanged(head_sha) in memory.handled
+
+
 def remember_refused_auto_merge(memory: ReworkMemory, head_sha: str) -> ReworkMemory:
     """The memory after the forge refused to merge this head by itself; it is not asked again for this head."""
     return memory._replace(handled=memory.handled | {_auto_merge(head_sha)})
@@ -90,6 +100,10 @@ def heed_label(memory: ReworkMemory, labels: Collection[str]) -> ReworkMemory:
 
 def _answering(head_sha: str) -> str:
     return _fingerprint("answering", head_sha)
+
+
+def _unchanged(head_sha: str) -> str:
+    return _fingerprint("unchanged", head_sha)
 
 
 def _auto_merge(head_sha: str) -> str:

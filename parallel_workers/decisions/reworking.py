@@ -16,6 +16,7 @@ from parallel_workers.decisions.rework_memory import (
     count_conflicts,
     find_fresh,
     is_unanswered,
+    is_unchanged,
     review_fingerprint,
 )
 from parallel_workers.pull_request_snapshots import Check, CheckState, Mergeable, ReviewState
@@ -64,15 +65,15 @@ def conflict_to_settle(situation: Situation) -> MergeDecision | None:
 
 
 def still_red(situation: Situation) -> MergeDecision | None:
-    """Red checks that were worked on: never merged over, required or not."""
+    """Red checks that were worked on are never merged over. Where nothing was changed for them a person is asked."""
     red = _in_state(situation, CheckState.RED)
     if not red:
         return None
-    branch = situation.snapshot.pull_request.head_branch
-    return Wait(
-        f"waits for new results: the red checks of {situation.name} ({name_checks(red)}) were worked on; "
-        f"run them again or push to {branch}"
-    )
+    branch, checks = situation.snapshot.pull_request.head_branch, f"the red checks of {situation.name}"
+    worked_on, way_out = f"{checks} ({name_checks(red)}) were worked on", f"run them again or push to {branch}"
+    if is_unchanged(situation.head_sha, situation.memory):
+        return Wait(f"a person is needed: {worked_on} and nothing was changed; {way_out}", needs_human=True)
+    return Wait(f"waits for new results: {worked_on}; {way_out}")
 
 
 def changes_still_requested(situation: Situation) -> MergeDecision | None:
@@ -83,14 +84,18 @@ def changes_still_requested(situation: Situation) -> MergeDecision | None:
 
 
 def remarks_unanswered(situation: Situation) -> MergeDecision | None:
-    """Remarks that were worked on while nothing was pushed.
+    """Remarks that were worked on while nothing was pushed; a person is asked once the rework has ended.
 
     Once something was, they no longer stand in the way, resolved or not: bots seldom resolve theirs. A repository that
     wants every conversation resolved has a branch rule for it, which the snapshot tells as `blocked_by`.
     """
     if not situation.snapshot.remarks or not is_unanswered(situation.head_sha, situation.memory):
         return None
-    return Wait(f"waits for an answer to the remarks on {situation.name}: nothing was changed for them yet")
+    remarks, branch = f"the remarks on {situation.name}", situation.snapshot.pull_request.head_branch
+    if is_unchanged(situation.head_sha, situation.memory):
+        why = f"{remarks} were worked on and nothing was changed; resolve them or push to {branch}"
+        return Wait(f"a person is needed: {why}", needs_human=True)
+    return Wait(f"waits for an answer to {remarks}: nothing was changed for them yet")
 
 
 def waits_for_its_turn(situation: Situation) -> Wait:

@@ -46,11 +46,23 @@ def test_ensuring_again_brings_head_title_and_body_up_to_date(world: ForgeWorld)
     assert world.open_forge().fetch_pull_requests() == (later,)
 
 
-def test_an_open_pull_request_of_the_same_branch_is_taken_over(world: ForgeWorld) -> None:
+def test_an_open_pull_request_of_another_worker_is_not_taken_over(world: ForgeWorld) -> None:
     draft = world.draft("one")
     first = world.forge.ensure_pull_request(draft)
-    later = world.forge.ensure_pull_request(draft._replace(worker="worker-other"))
-    assert (later.number, later.worker) == (first.number, "worker-other")
+    other = draft._replace(worker="worker-other")
+    with pytest.raises(ForgeError, match=rf"#{first.number} of feature/one .*worker-one.* close #{first.number}"):
+        world.forge.ensure_pull_request(other)
+    assert world.open_forge().fetch_pull_requests(include_ended=True) == (first,)
+    world.forge.close_pull_request(first.number)
+    assert world.forge.ensure_pull_request(other).worker == "worker-other"
+
+
+def test_ensuring_with_another_base_leaves_the_base_to_people(world: ForgeWorld) -> None:
+    draft = world.draft("one")
+    first = world.forge.ensure_pull_request(draft)
+    world.git(world.hosted, "branch", "develop", "main")
+    again = world.forge.ensure_pull_request(draft._replace(base_branch="develop", title="Better"))
+    assert (again.number, again.title, again.base_branch) == (first.number, "Better", "main")
 
 
 def test_one_that_a_person_closed_does_not_block_a_new_one(world: ForgeWorld) -> None:

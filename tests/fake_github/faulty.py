@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from tests.fake_github.connection import DECLARED_LENGTH, BrokenOff
@@ -36,6 +37,8 @@ def before_doing(faults: Faults, fault: FaultKind | None) -> RawAnswer | None:
         return bad_gateway()
     if fault is FaultKind.FORBIDDEN:
         return json_answer(403, {"message": "Resource not accessible by personal access token"})
+    if fault is FaultKind.OTHER_SERVER:
+        return json_answer(301, {"message": "Moved Permanently"}, {"Location": "http://elsewhere.invalid/api/v3/"})
     if fault is FaultKind.SLOW:
         time.sleep(faults.slow_seconds)
     statuses = {FaultKind.SECONDARY: 403, FaultKind.SECONDARY_SILENT: 403}
@@ -53,6 +56,9 @@ def after_doing(fault: FaultKind | None, answer: RawAnswer) -> RawAnswer:
         raise BrokenOff("closed")
     if fault is FaultKind.LOST_502:
         return bad_gateway()
+    if fault is FaultKind.NEXT_ELSEWHERE and "Link" in answer.headers:
+        link = re.sub("<https?://[^/]+/api/v3", "<https://elsewhere.invalid", answer.headers["Link"])
+        return answer._replace(headers=answer.headers | {"Link": link})
     if fault is FaultKind.CUT_SHORT and answer.body:
         headers = answer.headers | {DECLARED_LENGTH: str(len(answer.body))}
         return answer._replace(headers=headers, body=answer.body[: len(answer.body) // 2])

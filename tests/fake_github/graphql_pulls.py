@@ -71,7 +71,7 @@ class PullNodes:
             **self._branches(pull),
             **self._merging(pull),
             **self._size(pull),
-            **ReviewNodes(self._url, page, pull, state.permission_of).fields(),
+            **ReviewNodes(self._url, page, pull, state).fields(),
         }
         return fields | dict.fromkeys(self._caller.unseen, _forbid)
 

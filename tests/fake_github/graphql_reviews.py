@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from tests.fake_github.graphql_nodes import actor_node, commit_node, connection, paged
+from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import GHOST, Account, Comment, Json, Pull, Review, ReviewComment, Thread
 
 
 class ReviewNodes:
     """Writes what reviewers said of one pull request; `page` is its URL for people."""
 
-    def __init__(self, url: str, page: str, pull: Pull, permission_of: Callable[[str], str]) -> None:
+    def __init__(self, url: str, page: str, pull: Pull, state: RepositoryState) -> None:
         self._url = url
         self._page = page
         self._pull = pull
-        self._permission_of = permission_of
+        self._state = state
 
     def fields(self) -> Json:
         """Fields of PullRequest that are about reviews and comments."""
@@ -48,10 +48,7 @@ class ReviewNodes:
         return {"author": known, "body": body, "createdAt": at, "updatedAt": at}
 
     def _may_push(self, author: Account) -> bool:
-        return self._permission_of(author.login) in {"write", "admin"}
-
-    def _association(self, author: Account) -> str:
-        return "COLLABORATOR" if self._may_push(author) and author.kind != "Bot" else "NONE"
+        return self._state.permission_of(author.login) in {"write", "admin"}
 
     def _comment(self, comment: Comment) -> Json:
         return self._said(comment.author, comment.body, comment.created_at) | {
@@ -64,7 +61,7 @@ class ReviewNodes:
     def _review(self, review: Review) -> Json:
         return self._said(review.author, review.body, review.submitted_at) | {
             "__typename": "PullRequestReview",
-            "authorAssociation": self._association(review.author),
+            "authorAssociation": self._state.association_of(review.author),
             "authorCanPushToRepository": self._may_push(review.author),
             "id": f"PRR_{review.id:08d}",
             "databaseId": review.id,
@@ -92,7 +89,7 @@ class ReviewNodes:
         review = next(one for one in self._pull.reviews if one.id == comment.review_id)
         return self._said(comment.author, comment.body, comment.created_at) | {
             "__typename": "PullRequestReviewComment",
-            "authorAssociation": self._association(comment.author),
+            "authorAssociation": self._state.association_of(comment.author),
             "id": f"PRRC_{comment.id:08d}",
             "databaseId": comment.id,
             "fullDatabaseId": str(comment.id),

@@ -69,6 +69,10 @@ class FakeRepository:
         self.state.permissions[self.server.account(login).login] = permission
         return self.server.token(login)
 
+    def conceal(self, login: str) -> None:
+        """They hide that they are a member of the organisation; what they may do stays."""
+        self.state.concealed.add(self.server.account(login).login)
+
     def protect(
         self,
         base: str = "main",

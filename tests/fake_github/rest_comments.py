@@ -6,16 +6,9 @@ from tests.fake_github.calls import Answer, Call, Router, invalid
 from tests.fake_github.pages import PAGING, page_of
 from tests.fake_github.render_accounts import user_json
 from tests.fake_github.rest_pulls import BODY_MAX
-from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import GHOST, Account, Comment, Json, Pull, Review, ReviewComment, Thread
 
 router = Router()
-
-
-def _association(state: RepositoryState, account: Account) -> str:
-    if account == state.owner:
-        return "OWNER"
-    return "COLLABORATOR" if account.login in state.permissions else "NONE"
 
 
 def _user(call: Call, account: Account) -> Json | None:
@@ -42,7 +35,7 @@ def comment_json(call: Call, pull: Pull, comment: Comment) -> Json:
         "user": _user(call, comment.author),
         "created_at": comment.created_at,
         "updated_at": comment.created_at,
-        "author_association": _association(call.repository, comment.author),
+        "author_association": call.repository.association_of(comment.author),
     }
 
 
@@ -87,7 +80,7 @@ def review_json(call: Call, pull: Pull, review: Review) -> Json:
         "_links": {"html": {"href": html}, "pull_request": {"href": api}},
         "submitted_at": review.submitted_at,
         "commit_id": review.commit_sha,
-        "author_association": _association(call.repository, review.author),
+        "author_association": call.repository.association_of(review.author),
     }
 
 
@@ -119,7 +112,7 @@ def _remark_json(call: Call, pull: Pull, thread: Thread, comment: ReviewComment)
         "updated_at": comment.created_at,
         "html_url": html,
         "pull_request_url": pull_api,
-        "author_association": _association(call.repository, comment.author),
+        "author_association": call.repository.association_of(comment.author),
         "_links": links,
         "line": None if thread.is_outdated else thread.line,
         "original_line": thread.line,

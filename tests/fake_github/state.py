@@ -49,6 +49,8 @@ class RepositoryState:
         self.is_private = False
         self.settings = Settings()
         self.permissions: dict[str, str] = {owner.login: "admin"}
+        self.concealed: set[str] = set()
+        """Logins of members of the organisation who do not show that they are."""
         self.protections: dict[str, Protection] = {}
         self.pulls: dict[int, Pull] = {}
         self.pulls_by_node: dict[str, Pull] = {}
@@ -93,6 +95,13 @@ class RepositoryState:
     def permission_of(self, login: str) -> str:
         """'admin', 'write', 'read' or '' (nothing)."""
         return self.permissions.get(login, "" if self.is_private else "read")
+
+    def association_of(self, account: Account) -> str:
+        """What GitHub shows beside words of theirs. It neither means that they may push nor shows all who may."""
+        if account == self.owner:
+            return "OWNER"
+        is_shown = account.kind != "Bot" and account.login not in self.concealed
+        return "COLLABORATOR" if is_shown and account.login in self.permissions else "NONE"
 
     def checks_of(self, sha: str) -> list[CheckRun]:
         """Newest check run of each name, app and workflow."""

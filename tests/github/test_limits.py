@@ -9,7 +9,7 @@ import pytest
 from parallel_workers.adapters.github.answers import Answer
 from parallel_workers.adapters.github.limiter import Kind, Limiter
 from parallel_workers.adapters.github.timing import Timing
-from parallel_workers.errors import ForgeBusyError
+from parallel_workers.errors import ForgeBusyError, ForgeError
 from parallel_workers.pull_request_snapshots import Mergeable
 from tests.fake_github.faults import FaultKind
 
@@ -140,6 +140,16 @@ def test_an_outage_of_graphql_costs_a_look_one_query_and_no_sleep(github: GitHub
         seen = forge.look(numbers)
     assert {one.mergeable for one in seen.values()} == {Mergeable.YES}
     assert forge.hindrance() == ""
+
+
+@pytest.mark.parametrize("kind", [FaultKind.OTHER_SERVER, FaultKind.NEXT_ELSEWHERE])
+def test_another_server_is_not_followed_and_named(github: GitHubWorld, kind: FaultKind) -> None:
+    forge = github.forge(github.clockwork().timing)
+    github.repository.seed(101, user="worker")
+    github.server.faults.next(kind, path=r"/pulls", times=2)
+    with pytest.raises(ForgeError, match=r"elsewhere\.invalid.*GITHUB_API_URL") as caught:
+        forge.fetch_pull_requests()
+    assert not caught.value.transient
 
 
 def test_an_ordinary_refusal_is_no_limit() -> None:

@@ -51,6 +51,25 @@ def test_fetch_and_push_of_a_private_repository(github: GitHubWorld, git: Git, m
     assert kept == []
 
 
+def test_what_a_push_lacks_is_named(github: GitHubWorld, git: Git) -> None:
+    _branch(github, git, "feature/one")
+    plain = open_repository(github.clone)
+    with pytest.raises(GitCommandError, match=r"GITHUB_TOKEN.*Contents: write"):
+        plain.push_branch("feature/one")
+    github.token = github.repository.give("reader", "read")
+    with pytest.raises(GitCommandError, match=r"no write access.*Contents: write.*repo"):
+        plain.with_credential(github.forge().git_credential).push_branch("feature/one")
+    github.token = "ghp_" + "0" * 36
+    with pytest.raises(GitCommandError, match=r"wrong or has ended.*GITHUB_TOKEN.*Contents: write"):
+        plain.with_credential(github.forge().git_credential).push_branch("feature/one")
+    hook = github.repository.state.git.path / "hooks" / "update"
+    hook.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    hook.chmod(0o755)
+    github.token = github.repository.give("worker")
+    with pytest.raises(GitCommandError, match=r"hook declined"):
+        plain.with_credential(github.forge().git_credential).push_branch("feature/one")
+
+
 def test_a_user_name_in_the_remotes_url_is_not_in_the_way(github: GitHubWorld, git: Git) -> None:
     url = github.repository.clone_url.replace("://", "://octocat@")
     git(github.clone, "remote", "set-url", "origin", url)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parallel_workers.adapters.github.pace import WatchPace
+from parallel_workers.decisions.merge_decisions import Merge, MergeRules, ReworkMemory, Wait
+from parallel_workers.decisions.merging import decide_merge
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot, ReviewState
 from parallel_workers.pull_requests import PullRequestState
+from parallel_workers.spec import MergePolicy
 from tests.fake_github.ci import CheckReport
 from tests.fake_github.faults import FaultKind
 
@@ -123,6 +126,36 @@ def test_what_a_stranger_says_neither_blocks_nor_is_worked_on(github: GitHubWorl
     github.repository.reply(number, thread, "rita", "rather rename it")
     (remark,) = _see(forge, number).remarks
     assert (remark.author, remark.text) == ("rita", "rather rename it")
+
+
+def test_a_maintainer_who_conceals_the_membership_is_heeded(github: GitHubWorld) -> None:
+    github.repository.give("maggie")
+    github.repository.conceal("maggie")
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.repository.comment_thread(number, "maggie", "one.txt", 1, "rather rename it")
+    (remark,) = _see(forge, number).remarks
+    assert (remark.author, remark.text) == ("maggie", "rather rename it")
+
+
+@pytest.mark.parametrize("later", [60, 100])
+def test_an_old_conversation_below_many_others_is_not_merged_over(github: GitHubWorld, later: int) -> None:
+    github.repository.allow(allow_auto_merge=True)
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    first = github.repository.comment_thread(number, "rita", "one.txt", 1, "rather rename it")
+    for _ in range(later):
+        github.repository.resolve(github.repository.comment_thread(number, "rita", "one.txt", 1, "fine"))
+    seen = _see(forge, number)
+    if later < 100:
+        assert [remark.text for remark in seen.remarks] == ["rather rename it"]
+        github.repository.resolve(first)
+        assert isinstance(decide_merge(_see(forge, number), MergeRules(MergePolicy.AUTO), ReworkMemory(), 1), Merge)
+        return
+    decision = decide_merge(seen, MergeRules(MergePolicy.AUTO), ReworkMemory(), number)
+    assert isinstance(decision, Wait)
+    assert "more than 100 conversations" in decision.reason
+    assert not seen.can_auto_merge
 
 
 def test_a_red_check_is_asked_about_before_running_ones(github: GitHubWorld) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import pytest
+
 from deployments.embedded_server import ServerAddress
+from flows.flow_names import WORKER_EVENT
 from flows.run_batch import RunOptions, carry_out
 from parallel_workers.adapters.agents.process_tree import find_tagged
 from parallel_workers.spec import AgentProfile
@@ -67,3 +73,37 @@ async def test_each_has_its_outcome_and_nothing_is_left(
     assert [task.task_id for task in outcome.tasks if find_tagged(task.worker_id)] == []
     for task in outcome.tasks:
         tell_fault(f"agent: {_WHAT[task.task_id]}", task.result, task.reason)
+
+
+async def _needs_human(server: ServerAddress, worker: str) -> str:
+    """The words of the event that a worker needs a person, once the server has it."""
+    wanted = {
+        "event": {"name": [f"{WORKER_EVENT}needs_human"]},
+        "resource": {"id": [f"parallel-workers.worker.{worker}"]},
+    }
+    async with httpx.AsyncClient(base_url=server.api_url) as api, asyncio.timeout(60):
+        while True:
+            answer = await api.post("/events/filter", json={"filter": wanted})
+            if told := answer.raise_for_status().json()["events"]:
+                return str(told[0]["payload"]["reason"])
+            await asyncio.sleep(0.2)
+
+
+async def test_a_secret_in_an_agents_last_words_is_in_no_event_state_or_log(
+    prefect_server: ServerAddress,
+    make_repository: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    known, shaped = f"value-{secrets.token_hex(12)}", f"ghp_{secrets.token_hex(18)}"
+    monkeypatch.setenv("GITHUB_TOKEN", known)
+    batch = shell_batch(make_repository(), {"TELLS": {"shell": f"echo 'I saw {known} and {shaped}'; exit 3"}})
+    outcome = await carry_out(batch, options=RunOptions(worktree_root=str(tmp_path / "trees"), poll_seconds=0.2))
+    (task,) = outcome.tasks
+    event = await _needs_human(prefect_server, task.worker_id)
+    for told in (event, task.reason):
+        assert "agent ended 3\n  I saw [redacted] and [redacted]" in told
+    assert "I saw [redacted]" in caplog.text
+    assert known not in caplog.text
+    assert shaped not in caplog.text

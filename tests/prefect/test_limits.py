@@ -12,13 +12,14 @@ from uuid import UUID
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 
 from deployments.embedded_server import ServerAddress
 from flows.limits import (
     COMMENT,
     OPEN,
+    PUSH,
     WRITES_PER_MINUTE,
     agent_limit,
     ensure_work_limit,
@@ -29,8 +30,11 @@ from flows.limits import (
 )
 from flows.local_engine import LocalEngine, use_engine
 from flows.run_batch import RunOptions, carry_out
-from parallel_workers.spec import ForgeKind, TaskOrder
+from parallel_workers.adapters.local_forge.forge import open_local_forge
+from parallel_workers.spec import ForgeKind, MergeMethod, TaskOrder
+from tests.conftest import Git
 from tests.prefect.batches import shell_batch
+from tests.prefect.observers import Recorder
 
 # An agent that finds another one at work says so.
 ALONE = 'mkdir "{busy}" || touch "{met}"; sleep 0.5; rmdir "{busy}"; echo x > "$PARALLEL_WORKERS_TASK_ID.txt"'
@@ -122,3 +126,34 @@ async def test_a_worker_that_waits_for_a_slot_hears_a_stop_and_a_slot_that_is_he
             await client.delete_global_concurrency_limit_by_name(work_limit("full"))
     assert task.result == "cancelled"
     assert "stopped by the user" in task.reason
+
+
+async def test_deleting_a_merged_branch_on_the_remote_takes_a_slot_for_pushes(
+    prefect_server: ServerAddress,
+    make_repository: Callable[..., Path],
+    tmp_path: Path,
+    git: Git,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    repository, seen = make_repository(bare_remote=True), Recorder()
+    batch = shell_batch(repository, {"T": {}}, merge="manual")
+    async with get_client() as client:
+        with suppress(ObjectNotFound):  # the server is shared, and `up` makes it too
+            await client.delete_global_concurrency_limit_by_name(PUSH)
+        await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=PUSH, limit=1))
+        try:
+            options = RunOptions(str(tmp_path / "trees"), poll_seconds=0.2)
+            running = asyncio.create_task(carry_out(batch, observer=seen, options=options))
+            await seen.until_waits("a person to merge")
+            await client.update_global_concurrency_limit(PUSH, GlobalConcurrencyLimitUpdate(active_slots=1))
+            open_local_forge(repository).merge_pull_request(1, MergeMethod.MERGE)
+            async with asyncio.timeout(90):
+                while f"waits for a slot of {PUSH}" not in caplog.text and not running.done():  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert not running.done()
+            assert git(repository, "ls-remote", "origin", "feature/t")
+            await client.update_global_concurrency_limit(PUSH, GlobalConcurrencyLimitUpdate(active_slots=0))
+            assert (await running).succeeded
+        finally:
+            await client.delete_global_concurrency_limit_by_name(PUSH)
+    assert git(repository, "ls-remote", "origin", "feature/t") == ""

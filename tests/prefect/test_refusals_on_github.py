@@ -10,11 +10,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockDocumentUpdate
 
 from blocks.forge import GitHubForge
+from flows import wiring
 from flows.forge_credentials import github_credentials
 from flows.run_batch import RunOptions, carry_out
 from flows.watch_pull_requests import watch
 from flows.wiring import renew_workplaces
 from flows.worker_states import get_worker
+from parallel_workers.adapters.github.forge import close_github
 from parallel_workers.errors import UsageError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, TaskOutcome
@@ -178,6 +180,34 @@ async def test_a_revoked_token_is_told_and_its_successor_in_the_block_is_found(
         async with get_client() as client:
             await client.delete_block_document(document)
         await renew_workplaces()
+
+
+@pytest.mark.timeout(300)
+async def test_who_waits_without_a_process_is_shown_to_wait_for_github(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, stop = Recorder(), asyncio.Event()
+    batch = shell_batch(hub.clone, {"T": {}}, merge="manual", project="used-up")
+    options = RunOptions(str(tmp_path / "trees"), poll_seconds=0.5)
+    running = asyncio.create_task(carry_out(batch, observer=seen, options=options, stop=stop))
+    await seen.until_waits("a person to merge")
+    stop.set()
+    (task,) = (await running).tasks
+    for resource in ("core", "graphql"):
+        hub.server.limits.set("worker", resource, remaining=0, reset_after_seconds=600)
+
+    async def reason() -> str:
+        await look("used-up")
+        return (await get_worker(task.worker_id)).reason
+
+    async with asyncio.timeout(90):  # not every look asks GitHub
+        while "limit is used up until" not in await reason():  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+    hub.server.limits.set("worker", remaining=5000)
+    hub.server.limits.set("worker", "graphql", remaining=5000)
+    close_github()
+    monkeypatch.setattr(wiring, "_opened", {})  # as another process, which knows of no limit
+    assert "limit" not in await reason()
 
 
 async def look(project: str) -> None:

@@ -13,6 +13,7 @@ from parallel_workers.decisions.rework_memory import (
     checks_fingerprint,
     conflict_fingerprint,
     remember,
+    remember_unchanged,
     review_fingerprint,
 )
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Mergeable, ReviewState
@@ -28,6 +29,7 @@ BEHIND = READY._replace(is_behind=True)
 REVIEWED = remember(
     ReworkMemory(), Rework(ReworkKind.REVIEW, review_fingerprint([REMARK]), "", remarks=(REMARK,)), HEAD
 )
+UNCHANGED = remember_unchanged(ReworkMemory(), HEAD).handled
 AUTO, MANUAL = MergePolicy.AUTO, MergePolicy.MANUAL
 NO_UPDATE = NO_MERGE = ReworkMemory()
 for _ in range(ENOUGH_REFUSALS):
@@ -46,8 +48,10 @@ SITUATIONS = [
     (7, READY._replace(checks=(BUILD, LINT)), MANUAL, (), 7),
     (8, READY._replace(remarks=(REMARK, BOT)), MANUAL, (), 7),
     (9, READY._replace(checks=(BUILD,)), AUTO, (checks_fingerprint(HEAD, [BUILD]),), 7),
+    (9, READY._replace(checks=(BUILD,)), AUTO, {checks_fingerprint(HEAD, [BUILD]), *UNCHANGED}, 7),
     (10, READY._replace(review=ReviewState.CHANGES_REQUESTED), AUTO, (), 7),
     (11, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled, 7),
+    (11, READY._replace(remarks=(REMARK,)), AUTO, REVIEWED.handled | UNCHANGED, 7),
     (12, READY._replace(is_draft=True), AUTO, (), 7),
     (13, CONFLICT, AUTO, (), 7),
     (13, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),

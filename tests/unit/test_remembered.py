@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.flow_names import LABEL_PREFIX
 from flows.remembered import Remembered, read_remembered
 from parallel_workers.decisions.merge_decisions import Merge, Rework, ReworkKind, ReworkMemory, UpdateBranch
-from parallel_workers.decisions.rework_memory import conflict_fingerprint, review_fingerprint
+from parallel_workers.decisions.rework_memory import conflict_fingerprint, is_unchanged, review_fingerprint
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Remark
 from parallel_workers.spec import MergeMethod
 
@@ -36,6 +36,12 @@ def test_a_rework_under_way_is_decided_on_again_after_a_restart_and_not_once_it_
         assert asked.fingerprint in ended.memory.handled
         assert (ended.memory.rounds, ended.pending) == (rounds, ())
         assert again(begun.begun(asked, HEAD)).ended() == ended, "begun twice, it counts once"
+
+
+def test_a_head_that_a_rework_left_as_it_is_is_remembered() -> None:
+    begun = again(Remembered().begun(REVIEW, HEAD))
+    assert is_unchanged(HEAD, again(begun.ended(HEAD)).memory)
+    assert not is_unchanged(HEAD, again(begun.ended()).memory)
 
 
 def test_only_a_conflict_is_gone_on_with_without_asking_the_forge() -> None:

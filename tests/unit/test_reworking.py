@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parallel_workers.decisions.merge_decisions import Merge, Rework, ReworkKind, ReworkMemory, Wait
-from parallel_workers.decisions.rework_memory import heed_label, remember
+from parallel_workers.decisions.rework_memory import heed_label, remember, remember_unchanged
 from parallel_workers.pull_request_snapshots import (
     NEEDS_HUMAN_LABEL,
     Mergeable,
@@ -104,6 +104,20 @@ def test_remarks_nothing_was_pushed_for_stand_in_the_way() -> None:
     decision = decide(snapshot, memory=after(snapshot))
     assert decision == Wait("waits for an answer to the remarks on #7: nothing was changed for them yet")
     assert isinstance(decide(READY, memory=after(snapshot)), Merge), "once they are resolved, they do not"
+
+
+def test_a_person_is_asked_where_a_rework_left_the_head_as_it_is() -> None:
+    for snapshot, why in (
+        (READY._replace(checks=(GREEN, RED)), "the red checks of #7 (test) were worked on and nothing was changed"),
+        (READY._replace(remarks=(REMARK,)), "the remarks on #7 were worked on and nothing was changed"),
+    ):
+        head = snapshot.pull_request.head_sha
+        memory = remember_unchanged(after(snapshot), head)
+        decision = decide(snapshot, memory=memory)
+        assert isinstance(decision, Wait)
+        assert decision.needs_human
+        assert decision.reason.startswith(f"a person is needed: {why}")
+        assert isinstance(decide(moved(READY), memory=memory), Merge)
 
 
 def test_a_request_for_changes_stands_until_the_reviewer_looks_again() -> None:

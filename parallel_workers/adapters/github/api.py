@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from parallel_workers.adapters.github.answers import Answer, RefusedError
 from parallel_workers.adapters.github.connection import Connection, Request
@@ -176,7 +177,20 @@ class RepositoryApi:
         return answer
 
     def _url(self, path: str) -> str:
-        return path if "://" in path else f"/repos/{self.facts.full_name}{path}"
+        """Of a page's link only the path is asked for: the server may be known under two names, and is never left.
+
+        Raises:
+            ForgeError: the link leads out of the API.
+        """
+        if "://" not in path:
+            return f"/repos/{self.facts.full_name}{path}"
+        hosts = self.connection.hosts
+        there, here = urlsplit(path), urlsplit(hosts.api_url)
+        if there.netloc.lower() != hosts.api_host and not (
+            here.path.strip("/") and there.path.startswith(f"{here.path}/")
+        ):
+            raise ForgeError(f"GitHub says that the next page is on {there.hostname}; {hosts.way_out}")
+        return path
 
     def _good(self, what: str, answer: Answer) -> Answer:
         if not answer.is_good:

@@ -140,13 +140,20 @@ class Connection:
         return answer
 
     def _send(self, request: Request) -> Answer:
-        status, headers, text = self._github.requester.requestJson(
-            request.verb,
-            request.url,
-            dict(request.parameters or {}),
-            dict(request.headers or {}),
-            request.body,
-        )
+        try:
+            status, headers, text = self._github.requester.requestJson(
+                request.verb,
+                request.url,
+                dict(request.parameters or {}),
+                dict(request.headers or {}),
+                request.body,
+            )
+        except RuntimeError as error:
+            # PyGithub's word for a redirect to another server: the credential is for this one only
+            if "redirected" not in str(error):
+                raise
+            said = str(error).partition(", ")[0]
+            raise ForgeError(f"{request.what}: {said}; {self.hosts.way_out}") from None
         return read_answer(status, headers, text)
 
     def _was_limited(self, request: Request, answer: Answer) -> bool:

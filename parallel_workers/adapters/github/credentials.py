@@ -56,6 +56,11 @@ class GitHubHosts(Frozen):
         """Host (and port, unless the usual one) that answers the API."""
         return urlsplit(self.api_url).netloc.lower()
 
+    @property
+    def way_out(self) -> str:
+        """What to do where a server leads to another one."""
+        return f"the API is asked at {self.api_url}: set GITHUB_API_URL, or api_url in the block, to its own address"
+
 
 class GitHubApp(Frozen):
     """A GitHub App that signs for itself; the installation is looked up when it is not given."""

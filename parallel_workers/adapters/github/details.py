@@ -12,6 +12,8 @@ from loguru import logger
 from parallel_workers.adapters.github.answers import RefusedError
 from parallel_workers.adapters.github.api import GraphAnswer, RepositoryApi
 from parallel_workers.adapters.github.pace import (
+    FULL_BURST,
+    FULL_PER_HOUR,
     FULL_RESERVE,
     GRAPH_BURST,
     GRAPH_PER_HOUR,
@@ -52,6 +54,7 @@ class Details:
         self._guard = guard
         self._pace = pace
         self._points = Allowance(GRAPH_BURST, GRAPH_PER_HOUR, api.timing.now())
+        self._kept_for_full = Allowance(FULL_BURST, FULL_PER_HOUR, api.timing.now())
         self._briefly = Way(self._brief, BRIEF_CHUNK, BRIEF_CHUNK)
         self._fully = Way(self._full, FULL_CHUNK, FULL_CHUNK)
         self._trouble = ""
@@ -76,7 +79,7 @@ class Details:
         due = self._due(wanted, now)
         # what joins the brief query before its time does so here too: else the brief answer puts it off each time
         running = {one.pull_request.number for one in due if one.needs_full(now + _ROUND_UP_SECONDS)}
-        self._ask(due, floor, self._briefly)
+        self._ask(due, floor if at_once else self._kept_for_full.left(now), self._briefly)
         self._ask_half_red(wanted, floor)
         full = [one for one in wanted if one.pull_request.number in running or one.needs_full(now)]
         full = sorted((one for one in full if one.full_due_at <= now), key=lambda one: one.full_rank)
@@ -108,13 +111,18 @@ class Details:
         """
         order = sorted(wanted, key=lambda one: one.failures)
         while order:
-            if self._points.left(self._now()) < floor + 1:
+            if self._points.left(self._now()) < self._least(way, floor) + 1:
                 return
             most = max(1, min(way.size, way.most >> order[0].failures))
             chunk = [one for one in order[:most] if one.failures == order[0].failures]
             order = order[len(chunk) :]
             if not self._try(chunk, way):
                 return
+
+    def _least(self, way: Way, floor: float) -> float:
+        """What is kept for full queries they may use to the last point; brief ones leave it alone."""
+        is_kept = way is self._fully and self._kept_for_full.left(self._now()) >= 1
+        return min(floor, 0.0) if is_kept else floor
 
     def _try(self, chunk: Sequence[Sighting], way: Way) -> bool:
         """One query; False when it failed. What is too much is asked for in smaller chunks, at the next look."""
@@ -163,9 +171,10 @@ class Details:
         return is_whole
 
     def _full(self, chunk: Sequence[Sighting]) -> bool:
-        asked = [(one.pull_request.number, one.node_id) for one in chunk]
+        asked = [(one.pull_request.number, one.node_id, one.thread_count) for one in chunk]
         answer = self._api.query(_WHAT, full_query(asked), is_tried_once=not self._is_at_once)
         self._pay(answer)
+        self._kept_for_full.spend(min(answer.cost, self._kept_for_full.left(self._now())), self._now())
         is_whole = _is_whole(answer)
         with self._guard:
             for one in chunk:

@@ -23,7 +23,7 @@ from parallel_workers.adapters.github.dressing import Dresser
 from parallel_workers.adapters.github.pulls import is_from_here
 from parallel_workers.adapters.github.retries import write_once
 from parallel_workers.crash_points import reach
-from parallel_workers.errors import ForgeError
+from parallel_workers.errors import ForeignPullRequestError, ForgeError
 from parallel_workers.pull_request_marker import find_marker
 from parallel_workers.pull_requests import PullRequestDraft
 
@@ -44,7 +44,8 @@ class Opener:
         """GitHub's object of the one pull request for this draft.
 
         Raises:
-            ForgeError: base or head is not there, nothing to merge, or GitHub refuses; it says what to do.
+            ForgeError: base or head is not there, nothing to merge, another worker has opened one of this branch, or
+                GitHub refuses; it says what to do.
         """
         with self._guard:
             lock = self._locks[draft.head_branch]
@@ -72,20 +73,21 @@ class Opener:
         ]
 
     def _find(self, draft: PullRequestDraft) -> Json | None:
-        """An open one of the branch: ours, else another into the same base; else the one merged at this head.
+        """An open one of the branch: ours, else a person's into the same base; else the one merged at this head.
 
         What a person opened into another base is not taken over, and a closed one does not count.
+
+        Raises:
+            ForeignPullRequestError: the branch has an open one of another worker.
         """
         listed = self.list_of_branch(draft.head_branch)
-        still_open = [
-            pull
-            for pull in listed
-            if pull["state"] == "open"
-            and (find_marker(pull["body"]) == draft.worker or pull["base"]["ref"] == draft.base_branch)
-        ]
-        still_open.sort(
-            key=lambda pull: (find_marker(pull["body"]) != draft.worker, pull["base"]["ref"] != draft.base_branch)
-        )
+        every = [pull for pull in listed if pull["state"] == "open"]
+        ours = [pull for pull in every if find_marker(pull["body"]) == draft.worker]
+        for pull in () if ours or not draft.worker else every:
+            if owner := find_marker(pull["body"]):
+                raise ForeignPullRequestError(pull["number"], draft.head_branch, owner, draft.worker)
+        still_open = ours or [pull for pull in every if pull["base"]["ref"] == draft.base_branch]
+        still_open.sort(key=lambda pull: pull["base"]["ref"] != draft.base_branch)
         merged = [
             pull
             for pull in listed
@@ -180,8 +182,7 @@ def _changes(pull: Json, draft: PullRequestDraft) -> Json:
     """What brings it up to date: title and text while they are as we wrote them; never the base."""
     body = pull["body"] or ""
     changes: Json = {}
-    owner = find_marker(body)
-    if draft.worker and owner != draft.worker and (owner is None or not is_text_ours(body)):
+    if draft.worker and find_marker(body) is None:
         return {"body": adopted_body(read_body(body), draft.worker)}
     title, text = written_title(draft.title), written_body(draft.title, draft.body, draft.worker)
     if pull["title"] != title and is_title_ours(pull["title"], body):

@@ -15,6 +15,8 @@ OVERDRAFT = 60.0
 """What a person who asks to look at once may take beyond that; the looks after it wait for it to fill up."""
 FULL_RESERVE = 25.0
 """Points left for brief queries before full ones are asked: seeing that something changed goes first."""
+FULL_BURST, FULL_PER_HOUR = 20.0, 100.0
+"""Of the points, those kept for full queries: among many hundreds the brief ones would take every one."""
 MERGEABILITY_RESERVE = 20.0
 """The same for list pages, before single pull requests are read."""
 

@@ -11,9 +11,14 @@ from collections.abc import Iterable
 BRIEF_CHUNK = 50
 """Pull requests in a brief query: 2 connections for each make 100 in all, so 1 point."""
 FULL_CHUNK = 5
-"""Pull requests in a full query: 3 connections and 50 threads with one each make 53 for each, so 3 points."""
+"""Pull requests in a full query: 3 connections and 50 threads with one each make 53 for each, so 3 points.
 
-_THREADS = 50
+Where there are more threads 100 are asked for: 103 for each, so at most 5 points.
+"""
+
+THREADS_MOST = 100
+"""GitHub gives no more at once: the newest, of which the brief query tells all that are unresolved."""
+_THREADS, _NEW_MEANWHILE = 50, 10
 
 _SHARED_FIELDS = """
   id number state isDraft updatedAt headRefOid baseRefOid mergeable mergeStateStatus reviewDecision
@@ -23,7 +28,7 @@ _SHARED_FIELDS = """
 _BRIEF_FIELDS = f"""
   {_SHARED_FIELDS} statusCheckRollup {{ state }}
   reviews(last: 1, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) {{ totalCount }}
-  reviewThreads(first: 100) {{ nodes {{ id isResolved }} }}
+  reviewThreads(last: {THREADS_MOST}) {{ totalCount nodes {{ id isResolved }} }}
 """
 
 BRIEF_QUERY = f"""
@@ -42,25 +47,28 @@ _FULL_FIELDS = (
   } } }
   reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
     id state body url author { __typename login } authorCanPushToRepository } }
-  reviewThreads(last: THREADS) { nodes { id isResolved path line originalLine
-    comments(last: 10) { nodes { id body url author { __typename login } authorAssociation } } } }
+  reviewThreads(last: THREADS) { totalCount nodes { id isResolved path line originalLine
+    comments(last: 10) { nodes { id body url author { __typename login }
+      pullRequestReview { authorCanPushToRepository } } } } }
 """
 )
 
 
-def full_query(ids: Iterable[tuple[int, str]]) -> str:
-    """Everything about these pull requests, given as (number, node id), each under the alias `p<number>`.
+def full_query(asked: Iterable[tuple[int, str, int]]) -> str:
+    """Everything about these pull requests, given as (number, node id, threads), each under the alias `p<number>`.
 
     Whether a check is required is asked with the number, which a variable cannot bring into a list of nodes.
     """
     parts = [
-        f'p{number}: node(id: "{node_id}") {{ ... on PullRequest {{ {_fields(number)} }} }}' for number, node_id in ids
+        f'p{number}: node(id: "{node_id}") {{ ... on PullRequest {{ {_fields(number, threads)} }} }}'
+        for number, node_id, threads in asked
     ]
     return f"query {{ rateLimit {{ cost }} {' '.join(parts)} }}"
 
 
-def _fields(number: int) -> str:
-    return _FULL_FIELDS.replace("NUMBER", str(number)).replace("THREADS", str(_THREADS))
+def _fields(number: int, threads: int) -> str:
+    page = _THREADS if threads + _NEW_MEANWHILE <= _THREADS else THREADS_MOST
+    return _FULL_FIELDS.replace("NUMBER", str(number)).replace("THREADS", str(page))
 
 
 ENABLE_AUTO_MERGE = """

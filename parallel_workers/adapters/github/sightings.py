@@ -62,6 +62,11 @@ class Sighting:
         return self.is_open and bool(self.brief) and self.brief["mergeable"] == "UNKNOWN"
 
     @property
+    def thread_count(self) -> int:
+        """How many conversations it has, resolved ones too."""
+        return int(self.brief["reviewThreads"]["totalCount"]) if self.brief else 0
+
+    @property
     def is_half_red(self) -> bool:
         """Its checks are red, and which ones only a full answer tells that was not given yet."""
         is_red = self.is_open and bool(self.brief) and _rollup(self.brief) in _RED_ROLLUPS
@@ -180,7 +185,7 @@ def _laid_over(full: Json, brief: Json) -> Json:
         thread | {"isResolved": True} if thread["id"] in resolved else thread
         for thread in full["reviewThreads"]["nodes"]
     ]
-    told = {"reviews": full["reviews"], "reviewThreads": full["reviewThreads"] | {"nodes": threads}}
+    told = {"reviews": full["reviews"], "reviewThreads": brief["reviewThreads"] | {"nodes": threads}}
     if _rollup(full) == _rollup(brief):
         told["statusCheckRollup"] = full["statusCheckRollup"]
     return {**brief, **told}

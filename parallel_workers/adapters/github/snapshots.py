@@ -25,7 +25,6 @@ _PENDING_STATUSES = {"PENDING", "EXPECTED"}
 _WAITING_ROLLUPS = {"PENDING", "EXPECTED"}
 _RED_ROLLUPS = {"FAILURE", "ERROR"}
 _NO_CONTEXTS: Json = {"nodes": [], "pageInfo": {"hasNextPage": False}}
-_INSIDERS = {"OWNER", "MEMBER", "COLLABORATOR"}
 RUN_KEY = "check-run:"
 """Begins the key of a check run; a commit status has no log and no key."""
 
@@ -133,16 +132,21 @@ def _verdicts(node: Json) -> dict[str, str]:
 def _reviews(node: Json) -> list[Json]:
     """Those that count: of an app that was let in, or of somebody with write access."""
     listed = node["reviews"].get("nodes") or ()
-    return [review for review in listed if review and (review["authorCanPushToRepository"] or _is_bot(review))]
+    return [review for review in listed if review and _has_a_say(review, review)]
 
 
-def _is_bot(said: Json) -> bool:
-    return (said.get("author") or {}).get("__typename") == "Bot"
+def _has_a_say(said: Json, review: Json | None) -> bool:
+    """Whether it is by somebody who may push, or by an app that was let in; each comment belongs to a review.
+
+    `authorAssociation` tells neither: it hides who conceals being a member, and counts members who may only read.
+    """
+    is_by_bot = (said.get("author") or {}).get("__typename") == "Bot"
+    return is_by_bot or bool(review and review["authorCanPushToRepository"])
 
 
 def _read_thread(thread: Json) -> Remark | None:
     said = thread["comments"]["nodes"]
-    comments = [comment for comment in said if comment["authorAssociation"] in _INSIDERS or _is_bot(comment)]
+    comments = [comment for comment in said if comment and _has_a_say(comment, comment["pullRequestReview"])]
     if not comments:
         return None
     text = "\n\n".join(f"{_login(comment)}: {comment['body']}" for comment in comments)

@@ -181,8 +181,9 @@ class LocalForge:
         number = find_number(look, draft)
         if number is not None and look.records[number].state is PullRequestState.MERGED:
             return self._answer(look, number)
-        base = self._base(look, draft.base_branch)
         former = look.records[number] if number is not None else None
+        # a base that somebody changed stays: what becomes of it is decided by the rules
+        base = self._base(look, former.base_branch if former else draft.base_branch)
         self._store.bring([base, draft.head_sha])
         try:
             changes = self._pages.read_changes(base, draft.head_sha)
