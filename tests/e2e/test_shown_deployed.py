@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
 from tests.conftest import Git
 from tests.e2e.hosted import Hosted
 from tests.e2e.product import write_batch
@@ -99,19 +100,27 @@ def test_what_a_person_with_only_the_api_does(
     assert "pasted YAML:4: task 'A': unknown key 'descripton' (did you mean 'description'?)" in said
     assert git(repository, "for-each-ref") == before
 
-    tasks = [{"id": "SLOW", "shell": "sleep 300"}, {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}]
+    agents = {name: AgentAtWork(tmp_path / name) for name in ("UI", "PREFECT", "TERMINATED")}
+    fails = {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}
+    tasks = [fails, *({"id": name, "shell": agent.shell} for name, agent in agents.items())]
     text = write_batch(tmp_path / "b.yml", repository, tasks, merge="auto").read_text()
-    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 2})
-    workers = hosted.wait_for_states({"SLOW": "WORKING", "FAILS": "UNKNOWN"})
+    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 4})
+    workers = hosted.wait_for_states({**dict.fromkeys(agents, "WORKING"), "FAILS": "UNKNOWN"})
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
+    processes = {name: agent.wait_until_at_work() for name, agent in agents.items()}
 
     flag.touch()
     assert hosted.prefect("flow-run", "retry", workers["FAILS"]["flow_run_id"]).exit_code == 0
-    assert hosted.prefect("flow-run", "cancel", workers["SLOW"]["flow_run_id"]).exit_code == 0
-    hosted.wait_for_run(workers["SLOW"]["flow_run_id"], ("CANCELLED", "Cancelled"))
+    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": False}
+    hosted.api("POST", f"/flow_runs/{workers['UI']['flow_run_id']}/set_state", cancelling)
+    assert hosted.prefect("flow-run", "cancel", workers["PREFECT"]["flow_run_id"]).exit_code == 0
+    assert hosted.call("terminate", workers["TERMINATED"]["worker_id"]).exit_code == 0
+    for name in agents:
+        hosted.wait_for_run(workers[name]["flow_run_id"], ("CANCELLED", "Cancelled"))
+        assert_ended_and_kept(processes[name], Path(workers[name]["worktree"].replace("~", str(hosted.home))))
+        assert hosted.workers()[name]["state"] == "UNKNOWN"
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("COMPLETED", "MERGED"))
     hosted.wait_for_run(batch, ("FAILED", "Failed"))
-    assert not [line for process in hosted.processes() for line in process.cmdline() if "sleep 300" in line]
     assert git(repository, "show", "main:f.txt") == "x"
 
     left = write_batch(tmp_path / "left.yml", repository, [{"id": "LEFT", "shell": "exit 3"}])
@@ -121,4 +130,3 @@ def test_what_a_person_with_only_the_api_does(
     said = hosted.api("GET", f"/flow_runs/{refused}")["state"]["message"]
     assert "`parallel-workers run` began LEFT (worker-" in said
     assert "state remove" in said
-    assert Path(workers["SLOW"]["worktree"].replace("~", str(hosted.home))).is_dir(), "its work is kept"
