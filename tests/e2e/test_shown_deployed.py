@@ -13,7 +13,7 @@ import pytest
 from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
 from tests.conftest import Git
 from tests.e2e.hosted import Hosted
-from tests.e2e.product import write_batch
+from tests.e2e.product import RUN, finish, write_batch
 
 TASKS = 4
 
@@ -108,6 +108,11 @@ def test_what_a_person_with_only_the_api_does(
     workers = hosted.wait_for_states({**dict.fromkeys(agents, "WORKING"), "FAILS": "UNKNOWN"})
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
     processes = {name: agent.wait_until_at_work() for name, agent in agents.items()}
+    (tmp_path / "again").mkdir()
+    second = hosted.begin(*RUN, str(write_batch(tmp_path / "again/b.yml", repository, tasks[1:], merge="auto")))
+    assert second.stderr is not None
+    waits = (line for line in second.stderr if "another engine on this machine is running it" in line)
+    assert len([next(waits) for _ in agents]) == 3
 
     flag.touch()
     assert hosted.prefect("flow-run", "retry", workers["FAILS"]["flow_run_id"]).exit_code == 0
@@ -121,6 +126,7 @@ def test_what_a_person_with_only_the_api_does(
         assert hosted.workers()[name]["state"] == "UNKNOWN"
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("COMPLETED", "MERGED"))
     hosted.wait_for_run(batch, ("FAILED", "Failed"))
+    assert finish(second).results() == dict.fromkeys(agents, "cancelled"), "it has only told of it"
     assert git(repository, "show", "main:f.txt") == "x"
 
     left = write_batch(tmp_path / "left.yml", repository, [{"id": "LEFT", "shell": "exit 3"}])
