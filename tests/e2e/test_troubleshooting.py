@@ -25,7 +25,7 @@ def own(tmp_path: Path) -> Iterator[Product]:
     del product.environment["PARALLEL_WORKERS_HOME"]
     yield product
     product.call("down", "--force")
-    wait_until(lambda: not product.processes(), "every process has ended", 20)
+    wait_until(lambda: not product.processes(), "every process has ended")
 
 
 def test_stuck_in_working_with_a_living_engine(
