@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from parallel_workers.adapters.agents.process_tree import Process, read_process, still_alive
+from parallel_workers.adapters.agents.process_tree import (
+    Process,
+    descendants,
+    read_process,
+    read_processes,
+    send_signal,
+    still_alive,
+)
 
 _SECONDS = 120.0
 _WORK = """
@@ -56,3 +64,15 @@ def assert_ended_and_kept(processes: tuple[Process, ...], worktree: Path) -> Non
     assert (worktree / "some.txt").read_bytes() == b"some\n"
     shown = subprocess.run(["git", "show", "HEAD:committed.txt"], cwd=worktree, capture_output=True, check=False)
     assert shown.stdout == b"committed\n", shown.stderr
+
+
+def kill_engine(agent: Process) -> None:
+    """Kill whatever started it: its supervisor first, which would end it, and all but the agent at one go."""
+    table = read_processes()
+    supervisor = table[agent.pid].parent
+    engine = table[table[table[supervisor].parent].parent]  # it starts a launcher, which forks supervisors
+    kept = {process.pid for process in (agent, *descendants(table, [agent.pid]))}
+    targets = [process for process in descendants(table, [engine.pid]) if process.pid not in kept] + [engine]
+    for signum in (signal.SIGSTOP, signal.SIGKILL):
+        for process in targets:
+            send_signal(process, signum)

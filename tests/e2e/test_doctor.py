@@ -16,12 +16,10 @@ import pytest
 
 from parallel_workers.adapters.agents.process_tree import (
     Process,
-    descendants,
-    read_processes,
     send_signal,
     still_alive,
 )
-from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept, kill_engine
 from tests.conftest import Git
 from tests.e2e.page_commands import Reader, blocks_by_heading
 from tests.e2e.product import RUN, Ended, Product, finish, wait_until, write_batch
@@ -148,21 +146,11 @@ def stranded(product: Product, make_repository: Callable[..., Path], tmp_path: P
     assert engine.poll() is None, finish(engine).stderr
     (record,) = at_work()
     processes = agent.wait_until_at_work()
-    kill_engine(engine.pid, processes[0])
+    kill_engine(processes[0])
     finish(engine)
     yield Stranded(repository, record["worker_id"], agent, processes, Path(record["worktree"]))
     for process in processes:
         send_signal(process, signal.SIGKILL)
-
-
-def kill_engine(engine: int, agent: Process) -> None:
-    """Supervisors first, and all but the agent at one go: a supervisor that is left would end it."""
-    table = read_processes()
-    kept = {process.pid for process in (agent, *descendants(table, [agent.pid]))}
-    targets = [process for process in descendants(table, [engine]) if process.pid not in kept] + [table[engine]]
-    for signum in (signal.SIGSTOP, signal.SIGKILL):
-        for process in targets:
-            send_signal(process, signum)
 
 
 def test_a_killed_engine_is_found_and_mended_and_its_work_kept(product: Product, stranded: Stranded) -> None:

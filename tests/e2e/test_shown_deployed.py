@@ -7,13 +7,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
+from parallel_workers.adapters.agents.process_tree import Process, still_alive
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept, kill_engine
 from tests.conftest import Git
 from tests.e2e.hosted import Hosted
-from tests.e2e.product import RUN, finish, write_batch
+from tests.e2e.product import RUN, finish, wait_until, write_batch
 
 TASKS = 4
 
@@ -86,6 +88,25 @@ def send_event(hosted: Hosted) -> None:
     )
 
 
+def retry_after_a_kill(
+    hosted: Hosted, worker: dict[str, Any], agent: AgentAtWork, processes: tuple[Process, ...]
+) -> None:
+    """Its engine dies at once with the supervisor: the agent goes on, until the run is taken up again."""
+    kill_engine(processes[0])
+    hosted.wait_for_run(worker["flow_run_id"], ("CRASHED", "Crashed"))
+    assert len(still_alive(processes)) == 2
+    agent.let_finish()
+
+    def is_merged() -> bool:
+        state = hosted.state(worker["flow_run_id"])
+        if state[0] == "CRASHED":  # Prefect reports it again two seconds later: a Retry before that is lost
+            hosted.prefect("flow-run", "retry", worker["flow_run_id"])
+        return state == ("COMPLETED", "MERGED")
+
+    wait_until(is_merged, "it was taken up again", 120)
+    assert not still_alive(processes)
+
+
 @pytest.mark.timeout(600)
 def test_what_a_person_with_only_the_api_does(
     hosted: Hosted, make_repository: Callable[..., Path], tmp_path: Path, git: Git
@@ -100,16 +121,17 @@ def test_what_a_person_with_only_the_api_does(
     assert "pasted YAML:4: task 'A': unknown key 'descripton' (did you mean 'description'?)" in said
     assert git(repository, "for-each-ref") == before
 
-    agents = {name: AgentAtWork(tmp_path / name) for name in ("UI", "PREFECT", "TERMINATED")}
+    agents = {name: AgentAtWork(tmp_path / name) for name in ("UI", "PREFECT", "TERMINATED", "KILLED")}
     fails = {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}
     tasks = [fails, *({"id": name, "shell": agent.shell} for name, agent in agents.items())]
     text = write_batch(tmp_path / "b.yml", repository, tasks, merge="auto").read_text()
-    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 4})
+    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 5})
     workers = hosted.wait_for_states({**dict.fromkeys(agents, "WORKING"), "FAILS": "UNKNOWN"})
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
     processes = {name: agent.wait_until_at_work() for name, agent in agents.items()}
+    retry_after_a_kill(hosted, workers["KILLED"], agents.pop("KILLED"), processes["KILLED"])
     (tmp_path / "again").mkdir()
-    second = hosted.begin(*RUN, str(write_batch(tmp_path / "again/b.yml", repository, tasks[1:], merge="auto")))
+    second = hosted.begin(*RUN, str(write_batch(tmp_path / "again/b.yml", repository, tasks[1:4], merge="auto")))
     assert second.stderr is not None
     waits = (line for line in second.stderr if "another engine on this machine is running it" in line)
     assert len([next(waits) for _ in agents]) == 3
@@ -127,7 +149,7 @@ def test_what_a_person_with_only_the_api_does(
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("COMPLETED", "MERGED"))
     hosted.wait_for_run(batch, ("FAILED", "Failed"))
     assert finish(second).results() == dict.fromkeys(agents, "cancelled"), "it has only told of it"
-    assert git(repository, "show", "main:f.txt") == "x"
+    assert git(repository, "show", "main:f.txt", "main:some.txt") == "x\nsome"
 
     left = write_batch(tmp_path / "left.yml", repository, [{"id": "LEFT", "shell": "exit 3"}])
     assert hosted.run(left).exit_code == 1
