@@ -88,6 +88,18 @@ def send_event(hosted: Hosted) -> None:
     )
 
 
+def assert_pasted_nonsense_is_refused(hosted: Hosted, repository: Path, git: Git) -> None:
+    """Nothing is begun, and the run says which line is wrong."""
+    before = git(repository, "for-each-ref")
+    broken = f"project: shop\nrepository: {repository}\ntasks:\n  - {{id: A, descripton: x}}\n"
+    refused = hosted.start("run-batch", {"spec": broken})
+    hosted.wait_for_run(refused, ("FAILED", "Failed"))
+    said = hosted.api("GET", f"/flow_runs/{refused}")["state"]["message"]
+    assert "Nothing was begun" in said
+    assert "pasted YAML:4: task 'A': unknown key 'descripton' (did you mean 'description'?)" in said
+    assert git(repository, "for-each-ref") == before
+
+
 def retry_after_a_kill(
     hosted: Hosted, worker: dict[str, Any], agent: AgentAtWork, processes: tuple[Process, ...]
 ) -> None:
@@ -112,26 +124,23 @@ def test_what_a_person_with_only_the_api_does(
     hosted: Hosted, make_repository: Callable[..., Path], tmp_path: Path, git: Git
 ) -> None:
     repository, flag = make_repository("shop"), tmp_path / "now it works"
-    before = git(repository, "for-each-ref")
-    broken = f"project: shop\nrepository: {repository}\ntasks:\n  - {{id: A, descripton: x}}\n"
-    refused = hosted.start("run-batch", {"spec": broken})
-    hosted.wait_for_run(refused, ("FAILED", "Failed"))
-    said = hosted.api("GET", f"/flow_runs/{refused}")["state"]["message"]
-    assert "Nothing was begun" in said
-    assert "pasted YAML:4: task 'A': unknown key 'descripton' (did you mean 'description'?)" in said
-    assert git(repository, "for-each-ref") == before
-
+    assert_pasted_nonsense_is_refused(hosted, repository, git)
     agents = {name: AgentAtWork(tmp_path / name) for name in ("UI", "PREFECT", "TERMINATED", "KILLED")}
     fails = {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}
-    tasks = [fails, *({"id": name, "shell": agent.shell} for name, agent in agents.items())]
+    tasks = [
+        fails,
+        {"id": "WAITS", "merge": "manual"},
+        *({"id": name, "shell": agent.shell} for name, agent in agents.items()),
+    ]
     text = write_batch(tmp_path / "b.yml", repository, tasks, merge="auto").read_text()
     batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 5})
-    workers = hosted.wait_for_states({**dict.fromkeys(agents, "WORKING"), "FAILS": "UNKNOWN"})
+    workers = hosted.wait_for_states({**dict.fromkeys(agents, "WORKING"), "FAILS": "UNKNOWN", "WAITS": "PR_OPEN"})
+    hosted.wait_for_run(workers["WAITS"]["flow_run_id"], ("PAUSED", "PR_OPEN"))
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
     processes = {name: agent.wait_until_at_work() for name, agent in agents.items()}
     retry_after_a_kill(hosted, workers["KILLED"], agents.pop("KILLED"), processes["KILLED"])
     (tmp_path / "again").mkdir()
-    second = hosted.begin(*RUN, str(write_batch(tmp_path / "again/b.yml", repository, tasks[1:4], merge="auto")))
+    second = hosted.begin(*RUN, str(write_batch(tmp_path / "again/b.yml", repository, tasks[2:5], merge="auto")))
     assert second.stderr is not None
     waits = (line for line in second.stderr if "another engine on this machine is running it" in line)
     assert len([next(waits) for _ in agents]) == 3
@@ -139,13 +148,16 @@ def test_what_a_person_with_only_the_api_does(
     flag.touch()
     assert hosted.prefect("flow-run", "retry", workers["FAILS"]["flow_run_id"]).exit_code == 0
     cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": False}
-    hosted.api("POST", f"/flow_runs/{workers['UI']['flow_run_id']}/set_state", cancelling)
+    for name in ("UI", "WAITS"):
+        hosted.api("POST", f"/flow_runs/{workers[name]['flow_run_id']}/set_state", cancelling)
     assert hosted.prefect("flow-run", "cancel", workers["PREFECT"]["flow_run_id"]).exit_code == 0
     assert hosted.call("terminate", workers["TERMINATED"]["worker_id"]).exit_code == 0
     for name in agents:
         hosted.wait_for_run(workers[name]["flow_run_id"], ("CANCELLED", "Cancelled"))
         assert_ended_and_kept(processes[name], Path(workers[name]["worktree"].replace("~", str(hosted.home))))
         assert hosted.workers()[name]["state"] == "UNKNOWN"
+    hosted.wait_for_run(workers["WAITS"]["flow_run_id"], ("CANCELLED", "Cancelled"))
+    assert git(repository, "show", "feature/waits:WAITS.txt"), "nobody merges it, and it is kept"
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("COMPLETED", "MERGED"))
     hosted.wait_for_run(batch, ("FAILED", "Failed"))
     assert finish(second).results() == dict.fromkeys(agents, "cancelled"), "it has only told of it"
