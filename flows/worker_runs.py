@@ -28,30 +28,36 @@ from parallel_workers.progress import TaskOutcome, WorkerRecord
 from parallel_workers.spec import TaskOrder
 
 _WITH_A_PROCESS = frozenset({StateType.RUNNING, StateType.PENDING, StateType.CANCELLING})
+_ENDED_BY_ITS_ENGINE = frozenset({StateType.FAILED, StateType.CANCELLED, StateType.CANCELLING})
 
 
 async def run_worker(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
     """Run a worker to its end in this process and tell how it ended; a finished one is left as it is.
 
-    While another engine on this machine runs it, this one waits and then tells how that ended.
+    While another engine on this machine runs it, this one waits and then tells how that ended. One that was killed has
+    not ended it: then this one goes on with it.
     """
+    waited = asyncio.Event()
 
     def say_waiting() -> None:
+        waited.set()
         engine.state_changed(order, WorkerState.UNKNOWN, "another engine on this machine is running it")
 
     try:
         async with hold_turn(engine, order, say_waiting):
-            return await _run_held(engine, order)
+            return await _run_held(engine, order, waited=waited.is_set())
     except StoppedError as stopped:
         return TaskOutcome(order.task.id, order.worker, "cancelled", str(stopped))
 
 
-async def _run_held(engine: LocalEngine, order: TaskOrder) -> TaskOutcome:
+async def _run_held(engine: LocalEngine, order: TaskOrder, *, waited: bool) -> TaskOutcome:
     async with prefect_client() as client:
         run = await ensure_run(client, order)
         reach("worker.run-created")
         if run.state is not None and run.state.type is StateType.COMPLETED:
             return await _already_done(order, run)
+        if waited and run.state is not None and run.state.type in _ENDED_BY_ITS_ENGINE:
+            return outcome_of(order, run)
         if run.deployment_id is not None and run.state is not None and run.state.type in _WITH_A_PROCESS:
             reason = f"a Prefect worker has it ({run.state.name}); wait for it, or end it: parallel-workers terminate"
             return TaskOutcome(order.task.id, order.worker, "failed", f"{reason} {order.worker}")

@@ -62,7 +62,7 @@ def _carry_out(batch: BatchSpec, request: RunRequest) -> tuple[BatchOutcome, boo
     def leave() -> None:
         if table is not None:
             table.close()
-        say("Leaving at once.")
+        say("Leaving at once: agents are killed, their work is kept. Again not to wait until the server knows.")
 
     return run_until_stopped(shown, _say_stopping, leave)
 

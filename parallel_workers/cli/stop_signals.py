@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 Work = Callable[[asyncio.Event], Coroutine[Any, Any, Result]]
 """What is run: gets the event that says 'stop'."""
 
+_LAST_WORDS_SECONDS = 5.0
+"""How long after a second signal the server may take to be told; when it is away, the next run tells it."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -29,8 +31,9 @@ def run_until_stopped(
 ) -> tuple[Result, bool]:
     """Run `work` to its end; its result, and whether it was told to stop.
 
-    The first SIGINT, SIGTERM or SIGHUP sets the event that `work` was given, a second one ends this process and all
-    agents at once; `on_first` and `on_second` are called before. Call it in the main thread.
+    The first SIGINT, SIGTERM or SIGHUP sets the event that `work` was given. A second one kills all agents at once and
+    ends this process, as soon as `work` has written down how they ended, at most `_LAST_WORDS_SECONDS` later; a third
+    one does not wait for that. `on_first` and `on_second` are called before. Call it in the main thread.
 
     The event loop has a thread of its own, for two reasons: Prefect puts a SIGTERM handler of its own in place of
     ours while a flow runs, but only in the main thread; and a second Ctrl-C must work even if the loop is stuck.
@@ -48,11 +51,15 @@ def run_until_stopped(
                 loop.call_soon_threadsafe(stop.set)
             on_first()
             return
-        on_second()
-        end_agents()
+        if not leaving.is_set():
+            leaving.set()
+            on_second()
+            end_agents()
+            with suppress(RuntimeError):  # it has not even begun
+                thread.join(_LAST_WORDS_SECONDS)
         os._exit(ExitCode.INTERRUPTED)  # threads that wait for agents would keep a normal exit waiting
 
-    interrupted = threading.Event()
+    interrupted, leaving = threading.Event(), threading.Event()
     thread = threading.Thread(target=_run, args=(loop, work(stop), ended), name="event-loop", daemon=True)
     with _handled(received):
         thread.start()

@@ -52,14 +52,16 @@ CHECKS: tuple[Check, ...] = (
     check_disk,
     check_repository,
     check_locks,
-    check_worktrees,
     check_folders,
+    check_worktrees,
     check_branches,
     check_processes,
     check_workers,
     check_state,
 )
-"""From the ground up: a later finding is often the consequence of an earlier one."""
+"""From the ground up: a later finding is often the consequence of an earlier one.
+
+Folders come before worktrees: one that was moved can be repaired only until the records of those gone are pruned."""
 
 
 def judge_health(facts: HealthFacts) -> tuple[Finding, ...]:
@@ -80,5 +82,5 @@ def decide_mends(facts: HealthFacts) -> tuple[Mend, ...]:
     if facts.repository is None:
         return (*agents, *runs, *batches)
     locks = [RemoveLock(lock.path) for lock in facts.repository.locks if is_stale(lock)]
-    gone = [ForgetWorktree(one.path) for one in facts.repository.worktrees if is_forgettable(one)]
+    gone = [ForgetWorktree(one.path) for one in facts.repository.worktrees if is_forgettable(one, facts.strays)]
     return (*agents, *runs, *batches, *locks, *gone)

@@ -115,9 +115,9 @@ def _judge_root(place: Place) -> Finding:
     path = shlex.quote(str(place.path))
     if place.clone is not None:
         what = f"{place.path} lies in the repository {place.clone}: agents that look upwards find another checkout"
-        return Finding(
-            WORKTREE_ROOT, Severity.PROBLEM, what, 'export PARALLEL_WORKERS_WORKTREE_ROOT="$HOME/.worktrees"'
-        )
+        # the usual place does not do when the home folder itself is, or lies in, a clone
+        instead = "$(mktemp -d /var/tmp/worktrees-XXXXXX)" if place.path.name == ".worktrees" else "$HOME/.worktrees"
+        return Finding(WORKTREE_ROOT, Severity.PROBLEM, what, f'export PARALLEL_WORKERS_WORKTREE_ROOT="{instead}"')
     if not place.writable:
         mend = f"mkdir -p {path} && chmod u+rwx {path}"
         return Finding(WORKTREE_ROOT, Severity.PROBLEM, f"{place.path} cannot be written to", mend)

@@ -32,10 +32,17 @@ def is_stale(lock: LockFile) -> bool:
     return lock.age_seconds >= STALE_LOCK_SECONDS and not lock.held_by and not lock.shared
 
 
-def is_forgettable(one: RegisteredWorktree) -> bool:
-    """Whether git's record of a worktree can go without loss: its folder is gone, its branch keeps its commits."""
+def is_forgettable(one: RegisteredWorktree, strays: Iterable[StrayFolder]) -> bool:
+    """Whether git's record of a worktree can go without loss: its folder is gone, its branch keeps its commits.
+
+    One whose folder is among `strays`, moved by somebody, needs its record to be a worktree again.
+    """
     unlocked = one.lock_reason is None or one.half_made
-    return unlocked and one.parent_exists and one.branch is not None and not one.exists
+    return unlocked and one.parent_exists and one.branch is not None and not one.exists and not _is_moved(one, strays)
+
+
+def _is_moved(one: RegisteredWorktree, strays: Iterable[StrayFolder]) -> bool:
+    return any(stray.moved_from is not None and stray.moved_from == one.path for stray in strays)
 
 
 def check_repository(facts: HealthFacts) -> tuple[Finding, ...]:
@@ -92,7 +99,8 @@ def check_worktrees(facts: HealthFacts) -> tuple[Finding, ...]:
     if repository is None:
         return ()
     runs = None if facts.runs is None else {run.worker: run for run in facts.runs}
-    found = [finding for one in repository.worktrees for finding in _judge_worktree(repository.path, one, runs)]
+    placed = [one for one in repository.worktrees if not _is_moved(one, facts.strays)]  # check_folders tells of others
+    found = [finding for one in placed for finding in _judge_worktree(repository.path, one, runs)]
     ours = sum(one.worker is not None for one in repository.worktrees)
     return tuple(found) or (Finding("worktrees", Severity.OK, f"{ours} of ours, none left over"),)
 
@@ -119,7 +127,7 @@ def _judge_worktree(
 
 def _judge_gone(repository: Path, one: RegisteredWorktree) -> Finding:
     prune = f"parallel-workers worktree prune --repository {shlex.quote(str(repository))}"
-    if is_forgettable(one):
+    if is_forgettable(one, ()):
         what = f"the folder {one.path} is gone; git still has it on record, with {one.branch}"
         return Finding("worktrees", Severity.WARNING, what, prune, fixable=True)
     if one.lock_reason is not None and not one.half_made:

@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
+
 from parallel_workers.crash_points import CRASH_VARIABLE
 from tests.chaos.kills import read_runs
 from tests.chaos.scenes import Scene, make_scene
@@ -73,7 +75,7 @@ def test_another_batchs_dead_workers_are_put_back_and_a_live_one_is_left_alone(
     assert product.run(dead.spec).results() == {"T1": "merged"}
 
 
-def test_a_second_engine_on_a_batch_says_so_and_waits(product: Product, tmp_path: Path) -> None:
+def test_a_second_engine_on_a_batch_says_so_and_waits_until_the_first_is_dead(product: Product, tmp_path: Path) -> None:
     scene, gate = make_scene(tmp_path, "two-engines"), tmp_path / "gate"
     shell = f'echo $$ >> "{tmp_path}/begun"; while ! test -e "{gate}"; do sleep 0.05; done; echo x > x.txt'
     write_batch(scene.spec, scene.repository, [{"id": "T1", "shell": shell}])
@@ -85,6 +87,10 @@ def test_a_second_engine_on_a_batch_says_so_and_waits(product: Product, tmp_path
     pids = [int(pid) for pid in (tmp_path / "begun").read_text().split()]
     assert len(pids) == 1
     os.kill(pids[0], 0)  # the second has not touched it
+    first.kill()
+    begun = tmp_path / "begun"
+    wait_until(lambda: len(begun.read_text().split()) == 2, "the second has taken the worker up")
+    assert finish(first).exit_code == -signal.SIGKILL
+    assert not psutil.pid_exists(pids[0]), "the dead engine's agent was ended before"
     gate.touch()
-    assert [finish(each).exit_code for each in (first, second)] == [0, 0]
-    assert len((tmp_path / "begun").read_text().split()) == 1
+    assert finish(second).results() == {"T1": "merged"}

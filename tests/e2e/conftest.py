@@ -17,4 +17,4 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield product
     finally:
         product.call("down")
-    wait_until(lambda: not product.processes(), "every process has ended", 10)
+    wait_until(lambda: not product.processes(), "every process has ended")

@@ -29,7 +29,7 @@ def own_product(tmp_path: Path) -> Iterator[Product]:
         yield product
     finally:
         product.call("down")
-    wait_until(lambda: not product.processes(), "every process has ended", 10)
+    wait_until(lambda: not product.processes(), "every process has ended")
 
 
 def begin_demo(product: Product, *arguments: str) -> subprocess.Popen[str]:

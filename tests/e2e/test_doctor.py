@@ -16,12 +16,10 @@ import pytest
 
 from parallel_workers.adapters.agents.process_tree import (
     Process,
-    descendants,
-    read_process,
-    read_processes,
     send_signal,
     still_alive,
 )
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept, kill_engine
 from tests.conftest import Git
 from tests.e2e.page_commands import Reader, blocks_by_heading
 from tests.e2e.product import RUN, Ended, Product, finish, wait_until, write_batch
@@ -128,15 +126,15 @@ class Stranded(NamedTuple):
 
     repository: Path
     worker: str
-    agent: Process
+    agent: AgentAtWork
+    processes: tuple[Process, ...]
     worktree: Path
 
 
 @pytest.fixture
 def stranded(product: Product, make_repository: Callable[..., Path], tmp_path: Path) -> Iterator[Stranded]:
-    repository, pid, gate = make_repository(), tmp_path / "pid", tmp_path / "gate"
-    work = f'echo half > half.txt; test -e "{gate}" || {{ echo $$ > "{pid}.new"; mv "{pid}.new" "{pid}"; sleep 300; }}'
-    spec = write_batch(repository / "batch.yml", repository, [{"id": "STUCK", "shell": work}])
+    repository, agent = make_repository(), AgentAtWork(tmp_path / "agent")
+    spec = write_batch(repository / "batch.yml", repository, [{"id": "STUCK", "shell": agent.shell}])
     product.call("up", "--server-only")  # else it would be below the engine
     engine = product.begin(*RUN, str(spec))
 
@@ -144,27 +142,15 @@ def stranded(product: Product, make_repository: Callable[..., Path], tmp_path: P
         listed = product.call("list", "--state", "WORKING", "--json").data
         return [each for each in listed if each["repository"] == str(repository)]
 
-    wait_until(lambda: engine.poll() is not None or (pid.exists() and at_work()), "the agent is at work")
+    wait_until(lambda: engine.poll() is not None or (agent.file.exists() and at_work()), "the agent is at work")
     assert engine.poll() is None, finish(engine).stderr
     (record,) = at_work()
-    agent = read_process(int(pid.read_text()))
-    assert agent is not None
-    kill_engine(engine.pid, agent)
+    processes = agent.wait_until_at_work()
+    kill_engine(processes[0])
     finish(engine)
-    gate.touch()
-    yield Stranded(repository, record["worker_id"], agent, Path(record["worktree"]))
-    for process in (*descendants(read_processes(), [each.pid for each in still_alive([agent])]), agent):
+    yield Stranded(repository, record["worker_id"], agent, processes, Path(record["worktree"]))
+    for process in processes:
         send_signal(process, signal.SIGKILL)
-
-
-def kill_engine(engine: int, agent: Process) -> None:
-    """Supervisors first, and all but the agent at one go: a supervisor that is left would end it."""
-    table = read_processes()
-    kept = {process.pid for process in (agent, *descendants(table, [agent.pid]))}
-    targets = [process for process in descendants(table, [engine]) if process.pid not in kept] + [table[engine]]
-    for signum in (signal.SIGSTOP, signal.SIGKILL):
-        for process in targets:
-            send_signal(process, signum)
 
 
 def test_a_killed_engine_is_found_and_mended_and_its_work_kept(product: Product, stranded: Stranded) -> None:
@@ -176,14 +162,20 @@ def test_a_killed_engine_is_found_and_mended_and_its_work_kept(product: Product,
         ("processes", "problem", True),
         ("workers", "problem", True),
     ]
-    assert str(stranded.agent.pid) in mine[0]["what"]
+    assert mine[0]["what"].endswith(f"(processes {', '.join(str(each.pid) for each in stranded.processes)})")
     assert mine[1]["mend"] == f"parallel-workers state set {stranded.worker} UNKNOWN"
-    assert still_alive([stranded.agent])
-
-    page = blocks_by_heading("troubleshooting/stuck-in-working.md")["Its engine is dead"]
-    reader = Reader(product, stranded.repository)
-    fixed = reader.types(page[0])
     assert [each["fixable"] for each in findings(found) if "batch batch counts as Running" in each["what"]] == [True]
+    assert len(still_alive(stranded.processes)) == 2
+
+    page = blocks_by_heading("troubleshooting/stuck-in-working.md")
+    reader = Reader(product, stranded.repository)
+    listed, _, looked = reader.types_all(page["Look"], stranded.worker)
+    assert stranded.worker in listed.stdout
+    told = " ".join(looked.stdout.split())
+    assert f"{stranded.worker} (STUCK) counts as WORKING since" in told
+    assert ", and no engine on this machine runs it" in told
+    assert f"the agent of {stranded.worker} runs on without its engine" in told
+    fixed = reader.types(page["Its engine is dead"][0])
     for said in (
         "batch batch counts as ended; running its batch file again goes on with it",
         f"ended the agent of {stranded.worker} (2 processes); its work is kept",
@@ -191,12 +183,21 @@ def test_a_killed_engine_is_found_and_mended_and_its_work_kept(product: Product,
     ):
         assert f"done    {said}" in fixed.stdout
     assert fixed.stdout.count(stranded.worker) == 2
-    assert not still_alive([stranded.agent])
-    assert (stranded.worktree / "half.txt").read_text() == "half\n"
+    assert_ended_and_kept(stranded.processes, stranded.worktree)
     record = product.call("get", stranded.worker, "--json").data
     assert (record["state"], record["reason"].partition(";")[0]) == ("UNKNOWN", "its engine was gone")
-    again = reader.types(page[1])
+    stranded.agent.let_finish()
+    again = reader.types(page["Its engine is dead"][1])
     assert again.exit_code == 0, again.stdout
+
+
+def test_the_next_run_alone_mends_the_same(product: Product, stranded: Stranded, git: Git) -> None:
+    stranded.agent.let_finish()
+    again = Reader(product, stranded.repository).types("parallel-workers run batch.yml")
+    assert again.exit_code == 0, again.stderr
+    assert "its agent were still there, and were ended" in again.stderr
+    assert not still_alive(stranded.processes)
+    assert git(stranded.repository, "show", "main:some.txt", "main:committed.txt") == "some\ncommitted"
 
 
 def test_a_live_engine_is_left_alone(product: Product, make_repository: Callable[..., Path], tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from parallel_workers.adapters.agents.process_tree import Process, still_alive
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept, kill_engine
 from tests.conftest import Git
 from tests.e2e.hosted import Hosted
-from tests.e2e.product import write_batch
+from tests.e2e.product import RUN, finish, wait_until, write_batch
 
 TASKS = 4
 
@@ -85,11 +88,8 @@ def send_event(hosted: Hosted) -> None:
     )
 
 
-@pytest.mark.timeout(600)
-def test_what_a_person_with_only_the_api_does(
-    hosted: Hosted, make_repository: Callable[..., Path], tmp_path: Path, git: Git
-) -> None:
-    repository, flag = make_repository("shop"), tmp_path / "now it works"
+def assert_pasted_nonsense_is_refused(hosted: Hosted, repository: Path, git: Git) -> None:
+    """Nothing is begun, and the run says which line is wrong."""
     before = git(repository, "for-each-ref")
     broken = f"project: shop\nrepository: {repository}\ntasks:\n  - {{id: A, descripton: x}}\n"
     refused = hosted.start("run-batch", {"spec": broken})
@@ -99,20 +99,69 @@ def test_what_a_person_with_only_the_api_does(
     assert "pasted YAML:4: task 'A': unknown key 'descripton' (did you mean 'description'?)" in said
     assert git(repository, "for-each-ref") == before
 
-    tasks = [{"id": "SLOW", "shell": "sleep 300"}, {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}]
+
+def retry_after_a_kill(
+    hosted: Hosted, worker: dict[str, Any], agent: AgentAtWork, processes: tuple[Process, ...]
+) -> None:
+    """Its engine dies at once with the supervisor: the agent goes on, until the run is taken up again."""
+    kill_engine(processes[0])
+    hosted.wait_for_run(worker["flow_run_id"], ("CRASHED", "Crashed"))
+    assert len(still_alive(processes)) == 2
+    agent.let_finish()
+
+    def is_merged() -> bool:
+        state = hosted.state(worker["flow_run_id"])
+        if state[0] == "CRASHED":  # Prefect reports it again two seconds later: a Retry before that is lost
+            hosted.prefect("flow-run", "retry", worker["flow_run_id"])
+        return state == ("COMPLETED", "MERGED")
+
+    wait_until(is_merged, "it was taken up again", 120)
+    assert not still_alive(processes)
+
+
+@pytest.mark.timeout(600)
+def test_what_a_person_with_only_the_api_does(
+    hosted: Hosted, make_repository: Callable[..., Path], tmp_path: Path, git: Git
+) -> None:
+    repository, flag = make_repository("shop"), tmp_path / "now it works"
+    assert_pasted_nonsense_is_refused(hosted, repository, git)
+    agents = {name: AgentAtWork(tmp_path / name) for name in ("UI", "PREFECT", "TERMINATED", "KILLED")}
+    fails = {"id": "FAILS", "shell": f"test -e '{flag}' && echo x > f.txt"}
+    tasks = [
+        fails,
+        {"id": "WAITS", "merge": "manual"},
+        *({"id": name, "shell": agent.shell} for name, agent in agents.items()),
+    ]
     text = write_batch(tmp_path / "b.yml", repository, tasks, merge="auto").read_text()
-    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 2})
-    workers = hosted.wait_for_states({"SLOW": "WORKING", "FAILS": "UNKNOWN"})
+    batch = hosted.start("run-batch", {"spec": text, "name": "b", "max_workers": 5})
+    workers = hosted.wait_for_states({**dict.fromkeys(agents, "WORKING"), "FAILS": "UNKNOWN", "WAITS": "PR_OPEN"})
+    hosted.wait_for_run(workers["WAITS"]["flow_run_id"], ("PAUSED", "PR_OPEN"))
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("FAILED", "Failed"))
+    processes = {name: agent.wait_until_at_work() for name, agent in agents.items()}
+    retry_after_a_kill(hosted, workers["KILLED"], agents.pop("KILLED"), processes["KILLED"])
+    (tmp_path / "again").mkdir()
+    second = hosted.begin(*RUN, str(write_batch(tmp_path / "again/b.yml", repository, tasks[2:5], merge="auto")))
+    assert second.stderr is not None
+    waits = (line for line in second.stderr if "another engine on this machine is running it" in line)
+    assert len([next(waits) for _ in agents]) == 3
 
     flag.touch()
     assert hosted.prefect("flow-run", "retry", workers["FAILS"]["flow_run_id"]).exit_code == 0
-    assert hosted.prefect("flow-run", "cancel", workers["SLOW"]["flow_run_id"]).exit_code == 0
-    hosted.wait_for_run(workers["SLOW"]["flow_run_id"], ("CANCELLED", "Cancelled"))
+    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": False}
+    for name in ("UI", "WAITS"):
+        hosted.api("POST", f"/flow_runs/{workers[name]['flow_run_id']}/set_state", cancelling)
+    assert hosted.prefect("flow-run", "cancel", workers["PREFECT"]["flow_run_id"]).exit_code == 0
+    assert hosted.call("terminate", workers["TERMINATED"]["worker_id"]).exit_code == 0
+    for name in agents:
+        hosted.wait_for_run(workers[name]["flow_run_id"], ("CANCELLED", "Cancelled"))
+        assert_ended_and_kept(processes[name], Path(workers[name]["worktree"].replace("~", str(hosted.home))))
+        assert hosted.workers()[name]["state"] == "UNKNOWN"
+    hosted.wait_for_run(workers["WAITS"]["flow_run_id"], ("CANCELLED", "Cancelled"))
+    assert git(repository, "show", "feature/waits:WAITS.txt"), "nobody merges it, and it is kept"
     hosted.wait_for_run(workers["FAILS"]["flow_run_id"], ("COMPLETED", "MERGED"))
     hosted.wait_for_run(batch, ("FAILED", "Failed"))
-    assert not [line for process in hosted.processes() for line in process.cmdline() if "sleep 300" in line]
-    assert git(repository, "show", "main:f.txt") == "x"
+    assert finish(second).results() == dict.fromkeys(agents, "cancelled"), "it has only told of it"
+    assert git(repository, "show", "main:f.txt", "main:some.txt") == "x\nsome"
 
     left = write_batch(tmp_path / "left.yml", repository, [{"id": "LEFT", "shell": "exit 3"}])
     assert hosted.run(left).exit_code == 1
@@ -121,4 +170,3 @@ def test_what_a_person_with_only_the_api_does(
     said = hosted.api("GET", f"/flow_runs/{refused}")["state"]["message"]
     assert "`parallel-workers run` began LEFT (worker-" in said
     assert "state remove" in said
-    assert Path(workers["SLOW"]["worktree"].replace("~", str(hosted.home))).is_dir(), "its work is kept"

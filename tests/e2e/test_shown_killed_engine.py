@@ -43,7 +43,7 @@ def test_killed_and_run_again(product: Product, make_repository: Callable[..., P
     before = pulls()
     assert set(before) == {"feature/merged", "feature/in-review"}
     agents = [int(line.split()[1]) for line in journal.read_text().splitlines()]
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in agents), "the agents have ended", 15)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in agents), "the agents have ended")
 
     gate.touch()
     again = product.begin(*RUN, str(spec))

@@ -51,7 +51,7 @@ def test_killed_in_the_middle_of_a_rework(
     os.kill(engine.pid, signal.SIGKILL)
     finish(engine)
     agents = [line.split()[1] for line in journal.read_text().splitlines()]
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in agents), "the agents have ended", 15)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in agents), "the agents have ended")
     gate.touch()
     leave.touch()
     again = product.begin(*RUN, str(spec))

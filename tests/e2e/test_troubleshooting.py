@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
 from tests.conftest import Git
 from tests.e2e.page_commands import Reader, blocks_by_heading
 from tests.e2e.product import RUN, Product, finish, wait_until, write_batch
@@ -24,16 +25,16 @@ def own(tmp_path: Path) -> Iterator[Product]:
     del product.environment["PARALLEL_WORKERS_HOME"]
     yield product
     product.call("down", "--force")
-    wait_until(lambda: not product.processes(), "every process has ended", 20)
+    wait_until(lambda: not product.processes(), "every process has ended")
 
 
 def test_stuck_in_working_with_a_living_engine(
     product: Product, make_repository: Callable[..., Path], tmp_path: Path
 ) -> None:
     page = blocks_by_heading("troubleshooting/stuck-in-working.md")
-    repository, gate = make_repository(), tmp_path / "gate"
+    repository, agent = make_repository(), AgentAtWork(tmp_path / "agent")
     reader = Reader(product, repository)
-    work = f'echo I am at it; test -e "{gate}" || sleep 300; echo x > x.txt'
+    work = f"echo I am at it; {agent.shell}"
     write_batch(repository / "batch.yml", repository, [{"id": "STUCK-LIVE", "shell": work}])
     engine = product.begin(*RUN, str(repository / "batch.yml"))
 
@@ -43,15 +44,17 @@ def test_stuck_in_working_with_a_living_engine(
 
     worker = wait_until(worker_at_work, "the agent is at work")
     wait_until(lambda: "I am at it" in reader.types(page["Look"][1], worker).stdout, "its log tells")
+    processes = agent.wait_until_at_work()
     listed, _, looked = reader.types_all(page["Look"], worker)
     assert worker in listed.stdout
     assert looked.exit_code == 0, looked.stdout
     terminated = reader.types(page["Its agent does nothing"][0], worker)
     assert "UNKNOWN" in terminated.stdout, terminated.stderr
     assert finish(engine).results() == {"STUCK-LIVE": "cancelled"}
+    assert_ended_and_kept(processes, Path(product.call("get", worker, "--json").data["worktree"]))
     by_hand = reader.types(page["Another machine may run it"][0], worker)
     assert by_hand.exit_code == 0, by_hand.stderr
-    gate.touch()
+    agent.let_finish()
     again = reader.types(page["Its agent does nothing"][1], worker)
     assert again.exit_code == 0, again.stderr
 

@@ -261,7 +261,7 @@ def kill_below(folder: Path) -> int:
             frozen[process.pid] = process
     for process in frozen.values():
         _send(process, signal.SIGKILL)
-    wait_until(lambda: not _processes_below(folder), f"all in {folder.name} is dead", 10)
+    wait_until(lambda: not _processes_below(folder), f"all in {folder.name} is dead")
     return len(frozen)
 
 

@@ -10,22 +10,23 @@ import pytest
 import requests
 from github import GithubException
 
+from tests.e2e.product import wait_until
 from tests.fake_github.fixtures import running_fake_github
 from tests.fake_github.hub import Git, Hub, open_hub
 
 
 def test_nothing_is_left_behind(tmp_path: Path, git: Git) -> None:
-    before = set(threading.enumerate())
+    before, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))
     with running_fake_github(tmp_path) as server:
         hub = open_hub(server, tmp_path, git)
         hub.open("feature/a")
         url = f"{server.api_url}/rate_limit"
         sessions = [requests.Session() for _ in range(5)]
-        assert [session.get(url, timeout=5).status_code for session in sessions] == [200] * 5
-    assert set(threading.enumerate()) <= before
-    assert psutil.Process().children(recursive=True) == []
+        assert [session.get(url, timeout=60).status_code for session in sessions] == [200] * 5
+    wait_until(lambda: set(threading.enumerate()) <= before, "every thread has ended")
+    wait_until(lambda: set(psutil.Process().children(recursive=True)) <= children, "every process has ended")
     with pytest.raises(requests.ConnectionError):
-        requests.get(url, timeout=5)
+        requests.get(url, timeout=60)
     for session in sessions:
         session.close()
     hub.client.close()

@@ -211,6 +211,7 @@ def test_folders_that_are_no_worktree(clone: Path, plan: WorktreePlan, git: Git)
     for folder in (files, empty, clone_there):
         folder.mkdir()
     (files / "work.txt").touch()
+    shutil.copytree(files, files.with_name("files.old"))  # where the mend puts it
     git(clone_there, "init", "--quiet")
     (clone_there / "src").mkdir()
     (clone_there / "src" / "a.txt").touch()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -17,6 +19,7 @@ from flows.watch_pull_requests import watch
 from flows.worker_states import get_worker, list_workers, set_worker_state
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import WorkerRecord
+from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
 from tests.conftest import Git
 from tests.prefect.batches import shell_batch
 from tests.prefect.observers import Recorder
@@ -29,22 +32,44 @@ async def worker_of(repository: Path, task_id: str) -> WorkerRecord:
     return next(record for record in records if record.task_id == task_id)
 
 
-async def test_cancel_in_the_ui_ends_the_agent_and_keeps_the_work(
-    prefect_server: ServerAddress, make_repository: MakeRepository, tmp_path: Path
+async def test_each_way_to_cancel_ends_the_whole_agent_keeps_the_work_and_says_so(
+    prefect_server: ServerAddress, make_repository: MakeRepository, git: Git, tmp_path: Path
 ) -> None:
-    repository, seen = make_repository(), Recorder()
-    batch = shell_batch(repository, {"T": {"shell": "echo some > some.txt; sleep 60"}, "other": {}})
-    options = RunOptions(worktree_root=str(tmp_path / "trees"))
-    running = asyncio.create_task(carry_out(batch, observer=seen, options=options))
-    await seen.until("T", WorkerState.WORKING)
-    run_id = UUID((await worker_of(repository, "T")).flow_run_id)
+    repository, names = make_repository(), ("UI", "PREFECT", "TERMINATED", "FORCED")
+    agents = {name: AgentAtWork(tmp_path / name) for name in names}
+    batch = shell_batch(
+        repository, {**{name: {"shell": agents[name].shell} for name in names}, "other": {}}, max_workers=5
+    )
+    running = asyncio.create_task(carry_out(batch, options=RunOptions(worktree_root=str(tmp_path / "trees"))))
+    processes = {name: await asyncio.to_thread(agents[name].wait_until_at_work) for name in names}
+    workers = {name: await worker_of(repository, name) for name in names}
+    assert {worker.state for worker in workers.values()} == {WorkerState.WORKING}
+
     async with get_client() as client:
-        await client.set_flow_run_state(run_id, Cancelling())
-    outcome = await asyncio.wait_for(running, 30)
-    assert {task.task_id: task.result for task in outcome.tasks} == {"T": "cancelled", "other": "merged"}
-    record = await worker_of(repository, "T")
-    assert (record.state, record.prefect_state) == (WorkerState.UNKNOWN, "Cancelled")
-    assert (tmp_path / "trees/sample/t").is_dir()
+        await client.set_flow_run_state(UUID(workers["UI"].flow_run_id), Cancelling())
+    await asyncio.to_thread(cancel_by_prefect, workers["PREFECT"].flow_run_id)
+    ended = await terminate(workers["TERMINATED"].worker_id, force=False)
+    assert (ended.state, ended.prefect_state) == (WorkerState.UNKNOWN, "Cancelled")
+    rescues: list[str | None] = []
+    await terminate(workers["FORCED"].worker_id, force=True, on_removed=lambda _, ref: rescues.append(ref))
+
+    outcome = await asyncio.wait_for(running, 120)
+    assert {task.task_id: task.result for task in outcome.tasks} == {
+        **dict.fromkeys(names, "cancelled"),
+        "other": "merged",
+    }
+    (rescue,) = rescues
+    assert rescue is not None
+    git(repository, "worktree", "add", "--quiet", "--detach", str(tmp_path / "trees/sample/forced"), rescue)
+    for name in names:
+        record = await worker_of(repository, name)
+        assert (record.state, record.prefect_state) == (WorkerState.UNKNOWN, "Cancelled"), name
+        assert_ended_and_kept(processes[name], tmp_path / "trees/sample" / name.lower())
+
+
+def cancel_by_prefect(run_id: str) -> None:
+    """As somebody does with Prefect's own command."""
+    subprocess.run([sys.executable, "-m", "prefect", "flow-run", "cancel", run_id], check=True, capture_output=True)
 
 
 async def test_terminate_ends_a_worker_and_with_force_saves_its_work_before_removing(

@@ -14,11 +14,12 @@ from prefect.client.orchestration import get_client
 from prefect.states import Running
 
 from deployments.embedded_server import ServerAddress
+from flows.clean_up_workers import terminate
 from flows.implement_task import implement_task
 from flows.run_batch import RunOptions, carry_out
 from flows.watch_pull_requests import watch
 from flows.wiring import open_workplace
-from flows.worker_states import get_worker
+from flows.worker_states import get_worker, list_workers
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, TaskOutcome
 from parallel_workers.spec import BatchSpec
@@ -179,23 +180,32 @@ async def test_the_loop_goes_by_the_newest_order_and_survives_a_lost_repository(
 
 
 async def test_a_second_engine_waits_and_tells_how_it_ended(place: Place, tmp_path: Path) -> None:
-    go, seen = tmp_path / "go", Recorder()
-    shell = f"while ! test -e {go}; do sleep 0.1; done; echo x > x.txt"
-    batch = shell_batch(place.repository, {"T": {"shell": shell}, "next": {"dependencies": ("T",)}})
-    first = asyncio.create_task(carry_out(batch, options=place.options))
-    second_seen = Recorder()
+    go, begun = tmp_path / "go", tmp_path / "begun"
+    wait = f"echo $PARALLEL_WORKERS_TASK_ID >> {begun}; while ! test -e {go}; do sleep 0.1; done; "
+    tasks = {"T": "echo x > x.txt", "fails": "exit 3", "ended": "sleep 600"}
+    batch = shell_batch(
+        place.repository,
+        {**{name: {"shell": wait + line} for name, line in tasks.items()}, "next": {"dependencies": ("T",)}},
+        max_workers=4,
+    )
+    first_seen, second_seen = Recorder(), Recorder()
+    first = asyncio.create_task(carry_out(batch, observer=first_seen, options=place.options))
+    for name in tasks:
+        await first_seen.until(name, WorkerState.WORKING)
     second = asyncio.create_task(carry_out(batch, observer=second_seen, options=place.options))
-    async with asyncio.timeout(60):
-        while not any("another engine" in reason for reason in (*seen.reasons, *second_seen.reasons)):
-            if second_seen.states and first.done():
-                break
-            await asyncio.sleep(0.05)
-            if second_seen.states:
-                break
+    await second_seen.until_waits("another engine on this machine is running it", times=3)
     go.touch()
-    outcomes = await asyncio.gather(first, second)
-    assert [[task.result for task in outcome.tasks] for outcome in outcomes] == [["merged", "merged"]] * 2
-    assert sum(task.already_done for outcome in outcomes for task in outcome.tasks) >= 1
+    (worker,) = [
+        each for each in await list_workers() if each.task_id == "ended" and each.repository == str(place.repository)
+    ]
+    await terminate(worker.worker_id, force=False)
+    outcomes = await asyncio.wait_for(asyncio.gather(first, second), 120)
+    for outcome in outcomes:
+        results = {task.task_id: task.result for task in outcome.tasks}
+        assert results == {"T": "merged", "fails": "failed", "ended": "cancelled", "next": "merged"}
+    reasons = [{task.task_id: task.reason for task in outcome.tasks}["fails"] for outcome in outcomes]
+    assert reasons[0] == reasons[1]
+    assert sorted(begun.read_text().split()) == sorted(tasks), "no agent ran twice"
 
 
 async def test_what_set_up_leaves_behind_is_not_taken_for_work(place: Place) -> None:

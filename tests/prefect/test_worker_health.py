@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +33,7 @@ from flows.worker_states import labels_of, prefect_state, read_runs, remove_work
 from parallel_workers.decisions.health_of_workers import SILENCE_SECONDS
 from parallel_workers.health import BrokenRun, WorkerRun
 from parallel_workers.lifecycle import WorkerState
+from parallel_workers.locations import data_folder
 from parallel_workers.spec import AgentProfile, TaskOrder, TaskSpec
 
 NOBODY = Here(live=(), alone=True, known=(), quiet_seconds={})
@@ -226,3 +232,41 @@ async def test_the_policy_block_and_its_root(prefect_server: ServerAddress, tmp_
     await WorktreePolicy(worktree_root=str(tmp_path)).save(name)
     saved, root = await read_policy(name)
     assert (saved.trouble, root) == ("", str(tmp_path))
+
+
+def types(command: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Type a command into a shell that has ours on its path, and this test's server."""
+    ours = f'parallel-workers() {{ "{sys.executable}" -m parallel_workers.cli.main "$@"; }}; '
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        ["bash", "-c", ours + command], env=environment, cwd=home, capture_output=True, text=True, check=False
+    )
+
+
+async def test_each_command_that_is_printed_mends_what_it_is_printed_for(
+    prefect_server: ServerAddress, make_repository: Callable[..., Path]
+) -> None:
+    name = f"doctor-{uuid.uuid4().hex[:8]}"
+    repository = make_repository(name, {".parallel-workers.yml": f"worktree_policy: {name}\n"})
+    runs = {
+        "parallel-workers state set": await make_run(new_order(), prefect_state(WorkerState.WORKING, "at work")),
+        "parallel-workers terminate": await make_run(new_order(), Cancelling()),
+        "parallel-workers state remove": await make_run(new_order(), Running(), parameters={}),
+        "prefect --no-prompt flow-run delete": await make_run(new_order(), Running(), labels={}, idempotency_key=None),
+    }
+    for run in runs.values():
+        (data_folder().root / "runs" / to_record(run).worker_id).mkdir(parents=True, exist_ok=True)  # it ran here
+
+    ids = {part for run in runs.values() for part in (str(run.id), to_record(run).worker_id) if part} | {name}
+
+    def find_mends() -> list[str]:
+        told = types("parallel-workers doctor --json", repository)
+        mends = [each["mend"] for each in json.loads(told.stdout)["findings"] if each["severity"] == "problem"]
+        return [mend for mend in mends if any(part in mend for part in ids)]
+
+    mends = find_mends()
+    assert all(any(known in mend for mend in mends) for known in (*runs, "WorktreePolicy")), mends
+    for mend in mends:
+        done = await asyncio.to_thread(types, mend, repository)
+        assert done.returncode == 0, (mend, done.stderr)
+    assert find_mends() == []

@@ -137,7 +137,9 @@ CASES = {
         "mv /trees/p/x /trees/p/x.old",
     ),
     "worktree that was moved": Case(
-        HEALTHY._replace(strays=(StrayFolder(Path("/trees/p/x"), Path("/repo"), Path("/trees/p/y")),)),
+        with_worktree(path=Path("/trees/p/y"), exists=False)._replace(
+            strays=(StrayFolder(Path("/trees/p/x"), Path("/repo"), Path("/trees/p/y")),)
+        ),
         "folders", WARNING, "was moved", "git -C /repo worktree repair /trees/p/x",
     ),
     "branch that we pushed and nobody has": Case(

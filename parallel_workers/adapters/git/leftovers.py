@@ -15,7 +15,7 @@ from parallel_workers.adapters.git.repository import LOCK_FILE, GitPythonReposit
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.decisions.health_of_repository import is_stale
 from parallel_workers.health import OwnedBranch, RegisteredWorktree, RepositoryFacts, StrayFolder
-from parallel_workers.identity import BRANCH_PREFIX, WORKER_REF_PREFIX, worker_id, worker_ref
+from parallel_workers.identity import BRANCH_PREFIX, WORKER_REF_PREFIX, worker_id, worker_ref, worktree_path
 
 _LOCK_SECONDS = 5.0
 
@@ -109,15 +109,20 @@ def _owned_branches(opened: OpenedRepository) -> Iterator[OwnedBranch]:
 
 
 def find_strays(root: Path) -> tuple[StrayFolder, ...]:
-    """Folders `<root>/<project>/<task>` that are on record in no repository. Follows no symbolic link."""
+    """Folders `<root>/<project>/<task>` that are on record in no repository. Follows no symbolic link.
+
+    One that no task can need, because it is empty or is named as no task's folder is, is told only when it was moved.
+    """
     strays = []
     for folder in _task_folders(root):
+        in_the_way = folder == worktree_path(root, folder.parent.name, folder.name)
         pointer = _read_pointer(folder / ".git")
-        if pointer is None:
-            if any(folder.iterdir()):  # an empty one is in nobody's way
-                strays.append(StrayFolder(folder))
-        elif (place := _recorded_place(pointer)) != folder.resolve():
-            strays.append(StrayFolder(folder, _repository_of(pointer) if place else None, place))
+        place = _recorded_place(pointer) if pointer else None
+        if pointer is not None and place is not None:
+            if place != folder.resolve():
+                strays.append(StrayFolder(folder, _repository_of(pointer), place))
+        elif in_the_way and any(folder.iterdir()):
+            strays.append(StrayFolder(folder))
     return tuple(strays)
 
 
