@@ -23,6 +23,8 @@ Work = Callable[[asyncio.Event], Coroutine[Any, Any, Result]]
 
 _LAST_WORDS_SECONDS = 5.0
 """How long after a second signal the server may take to be told; when it is away, the next run tells it."""
+_HEARD_SECONDS = 1.0
+"""How long the event loop may take to pass on the first signal before agents are killed; it may be stuck."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,6 +56,7 @@ def run_until_stopped(
         if not leaving.is_set():
             leaving.set()
             on_second()
+            _let_hear(loop)
             end_agents()
             with suppress(RuntimeError):  # it has not even begun
                 thread.join(_LAST_WORDS_SECONDS)
@@ -66,6 +69,14 @@ def run_until_stopped(
         result = ended.result()
     thread.join()
     return result, interrupted.is_set()
+
+
+def _let_hear(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the first signal passed on before agents are killed: what then ends was cancelled, and did not fail."""
+    heard = threading.Event()
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(lambda: loop.call_later(0.05, heard.set))
+        heard.wait(_HEARD_SECONDS)
 
 
 def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Result], ended: Future[Result]) -> None:

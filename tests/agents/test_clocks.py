@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from parallel_workers.adapters.agents.command import CommandRunner
 from parallel_workers.agent_runs import AgentEnd
 from tests.agents.conftest import AgentBench
@@ -66,6 +68,23 @@ def test_what_was_cancelled_before_is_not_started(bench: AgentBench) -> None:
     bench.cancel.set()
     assert bench.shell("touch started").end is AgentEnd.CANCELLED
     assert not (bench.worktree / "started").exists()
+
+
+@pytest.mark.parametrize(("code", "end"), [(3, AgentEnd.CANCELLED), (0, AgentEnd.EXITED)])
+def test_what_is_killed_before_the_cancel_is_seen_counts_as_cancelled(
+    bench: AgentBench, code: int, end: AgentEnd
+) -> None:
+    """A second Ctrl-C kills all agents itself; one that had just ended well keeps its result."""
+
+    def on_line(line: str) -> None:
+        if line == "go":
+            time.sleep(0.5)  # it has ended when its last line is read
+        else:
+            bench.cancel.set()
+
+    script = f"echo go; sleep 0.1; echo bye; exit {code}"
+    result = bench.runner.run(bench.command("sh", "-c", script), on_line, bench.cancel)
+    assert (result.end, result.exit_code) == (end, code)
 
 
 def test_an_agent_that_ends_well_when_told_to_end_is_still_cancelled(bench: AgentBench) -> None:

@@ -59,7 +59,8 @@ def test_opening_looking_and_merging_take_few_processes(
     bare: Path, git: Git, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     forge, (first, second, *_) = _open_many(bare, git, 4)
-    draft = PullRequestDraft("worker-new", "T", "b", first.head_branch, first.head_sha, "main")
+    git(bare, "branch", "feature/new", first.head_sha)
+    draft = PullRequestDraft("worker-new", "T", "b", "feature/new", first.head_sha, "main")
     with _processes(monkeypatch, tmp_path) as looking:
         forge.fetch_pull_requests()
     assert looking == ["for-each-ref"]

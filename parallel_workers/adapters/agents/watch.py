@@ -61,7 +61,10 @@ class Watch:
                 if self._give_up_at == float("inf") and self._decide_end(now, cancel) is not AgentEnd.EXITED:
                     self._launch.end()
                     self._give_up_at = now + grace_seconds + SUPERVISOR_SECONDS
-        return self._result(grace_seconds)
+        result = self._result(grace_seconds)
+        if cancel.is_set() and self._end is AgentEnd.EXITED and result.exit_code != 0:
+            return result._replace(end=AgentEnd.CANCELLED)  # who cancels may kill it before that was seen here
+        return result
 
     def _decide_end(self, now: float, cancel: threading.Event) -> AgentEnd:
         """Whether the run must be ended now, and why: remembered, because exit codes do not tell."""
