@@ -34,7 +34,12 @@ from parallel_workers.decisions.merge_decisions import (
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge, is_overdue
-from parallel_workers.decisions.refusals import remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.refusals import (
+    NotYet,
+    remember_not_yet,
+    remember_refused_merge,
+    remember_refused_update,
+)
 from parallel_workers.decisions.rework_memory import (
     remember_lasting_auto_merge,
     remember_refused_auto_merge,
@@ -280,7 +285,12 @@ class _MergeWait:
         if not refused:
             return Wakened(self._seen, waiting_for=decision.reason)
         get_run_logger().info("the forge does not merge #%s by itself: %s", self._seen.number, refused)
-        memory = remember_refused_auto_merge(self._memory.memory, decision.head_sha)
+        memory, head_sha = self._memory.memory, decision.head_sha
+        if decision.to_queue:
+            said = redact(refused, secret_values())
+            memory = remember_not_yet(memory, NotYet.QUEUE, head_sha, said, datetime.now(UTC))
+        else:
+            memory = remember_refused_auto_merge(memory, head_sha)
         await self._remember(self._memory._replace(memory=memory))
         return snapshot
 

@@ -81,6 +81,8 @@ class PullRequestSnapshot(NamedTuple):
     """Why the forge refuses to merge although nothing else here stands in the way; '' when it does not."""
     is_queued: bool = False
     """In the forge's own merge queue."""
+    has_queue: bool = False
+    """Its base takes only what comes through that queue."""
     is_auto_merging: bool = False
     """The forge merges by itself as soon as it may."""
     can_auto_merge: bool = False

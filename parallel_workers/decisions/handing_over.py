@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parallel_workers.decisions.merge_decisions import EnableAutoMerge, Merge, MergeDecision, Situation, Wait
-from parallel_workers.decisions.refusals import refused_merges
+from parallel_workers.decisions.refusals import NotYet, not_yet, refused_merges
 from parallel_workers.decisions.rework_memory import was_auto_merge_refused
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot
 from parallel_workers.spec import MergeMethod, MergePolicy
@@ -66,8 +66,8 @@ def _lacks_only_what_the_forge_waits_for(snapshot: PullRequestSnapshot) -> bool:
 def merge_now(situation: Situation) -> MergeDecision:
     """Nothing stands in the way: merge it, as asked or in the nearest way that the repository allows.
 
-    What the forge refuses to merge although nothing it shows stands in the way is given to its merge queue, when that
-    is what it asks for; else a person is asked after a few times.
+    Where the base has a merge queue it is given to that, and so is what the forge refuses to merge because of one.
+    About what it refuses for another reason, although it shows nothing against it, a person is asked after a few times.
     """
     name, base = situation.name, situation.snapshot.pull_request.base_branch
     method = choose_method(situation.rules.method, situation.snapshot.allowed_methods)
@@ -75,11 +75,22 @@ def merge_now(situation: Situation) -> MergeDecision:
         return Wait(f"{name} may be merged, but the repository allows no way to: switch one on")
     how = f"{name} may be merged into {base}"
     refusals = refused_merges(situation.head_sha, situation.memory)
-    if refusals.ask_for_queue and not was_auto_merge_refused(situation.head_sha, situation.memory):
-        return EnableAutoMerge(method, situation.head_sha, f"{how}, by the merge queue")
-    if refusals.ask_for_queue or refusals.are_enough:
+    if situation.snapshot.has_queue or refusals.ask_for_queue:
+        return _queue(situation, method, how)
+    if refusals.are_enough:
         return Wait(f"a person is needed: the forge refuses to merge {name}: {refusals.words}", needs_human=True)
     return Merge(method, situation.head_sha, how + _otherwise(situation, method))
+
+
+def _queue(situation: Situation, method: MergeMethod, how: str) -> MergeDecision:
+    """What it still lacks the queue says when it is asked; that may be a check which is about to report."""
+    tries = not_yet(situation.memory, NotYet.QUEUE, situation.head_sha)
+    why = f"the forge does not take {situation.name} into its merge queue: {tries.words}"
+    if tries.are_enough:
+        return Wait(f"a person is needed: {why}", needs_human=True)
+    if tries.is_too_soon(situation.now):
+        return Wait(why)
+    return EnableAutoMerge(method, situation.head_sha, f"{how}, by the merge queue", to_queue=True)
 
 
 def _otherwise(situation: Situation, method: MergeMethod) -> str:

@@ -56,11 +56,15 @@ class UpdateBranch(NamedTuple):
 
 
 class EnableAutoMerge(NamedTuple):
-    """Let the forge merge by itself. When it refuses: `rework_memory.remember_refused_auto_merge`."""
+    """Let the forge merge by itself. When it refuses: `rework_memory.remember_refused_auto_merge`.
+
+    `to_queue`: it is ready, and only the forge's queue merges it. When that is refused: `refusals.remember_not_yet`.
+    """
 
     method: MergeMethod
     head_sha: str
     reason: str
+    to_queue: bool = False
 
 
 class DisableAutoMerge(NamedTuple):

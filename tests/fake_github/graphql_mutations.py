@@ -10,6 +10,7 @@ from tests.fake_github.graphql_errors import TypedError
 from tests.fake_github.graphql_nodes import actor_node
 from tests.fake_github.graphql_pulls import PullNodes
 from tests.fake_github.mergeability import judge, merge_state
+from tests.fake_github.merging import is_ready
 from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import AutoMerge, Json, Pull
 
@@ -32,6 +33,7 @@ class Mutations:
         return {
             "enablePullRequestAutoMerge": self._mutation(self._enable),
             "dequeuePullRequest": self._dequeue,
+            "enqueuePullRequest": self._enqueue,
             "disablePullRequestAutoMerge": self._mutation(_disable),
             "markPullRequestReadyForReview": self._mutation(_ready),
             "convertPullRequestToDraft": self._mutation(_draft),
@@ -61,6 +63,24 @@ class Mutations:
         pull.is_queued, pull.auto_merge = False, None
         state.touch(pull)
         return {"clientMutationId": wish.get("clientMutationId"), "mergeQueueEntry": None}
+
+    def _enqueue(self, _info: object, **arguments: Any) -> Json:
+        """At once, and only what is ready; the repository need not allow auto-merge for it."""
+        wish = arguments["input"]
+        state, pull = self._find(wish["pullRequestId"])
+        reasons = {
+            "Pull request No merge queue found for this branch": not state.settings.has_merge_queue,
+            "Pull request Head sha didn't match expected head sha": wish.get("expectedHeadOid")
+            not in {None, pull.head_sha},
+            "Pull request Pull request is already in the queue": pull.is_queued,
+            "Pull request Pull request is not ready to be merged": not is_ready(state, pull),
+        }
+        if why := next((reason for reason, holds in reasons.items() if holds), ""):
+            raise TypedError("UNPROCESSABLE", why)
+        pull.is_queued = True
+        state.touch(pull)
+        entry = {"__typename": "MergeQueueEntry", "id": f"MQE_{pull.id}", "position": 1, "state": "QUEUED"}
+        return {"clientMutationId": wish.get("clientMutationId"), "mergeQueueEntry": entry}
 
     def _find(self, node_id: str) -> tuple[RepositoryState, Pull]:
         found = find_pull(self._server, self._caller, node_id)

@@ -139,7 +139,14 @@ def is_behind(state: RepositoryState, pull: Pull) -> bool:
 
 
 def merge_state(state: RepositoryState, pull: Pull, *, mergeable: bool | None) -> str:
-    """`mergeable_state` for an answer that says this about `mergeable`."""
+    """`mergeable_state` for an answer that says this about `mergeable`: a base with a queue is closed to merges."""
+    word = state_beside_queue(state, pull, mergeable=mergeable)
+    is_closed = state.settings.has_merge_queue and word in {"clean", "unstable", "behind"}
+    return "blocked" if is_closed else word
+
+
+def state_beside_queue(state: RepositoryState, pull: Pull, *, mergeable: bool | None) -> str:
+    """The same, as if there were no merge queue."""
     if pull.state != "open" or mergeable is None:
         return "unknown"
     if not mergeable:

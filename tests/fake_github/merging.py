@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.fake_github.bare_git import HEADS, GitFailedError
 from tests.fake_github.calls import ApiError
-from tests.fake_github.mergeability import is_behind, judge, merge_state, objection_behind, objections
+from tests.fake_github.mergeability import is_behind, judge, objection_behind, objections, state_beside_queue
 from tests.fake_github.pushes import take_in_refs
 from tests.fake_github.state import RepositoryState
 from tests.fake_github.values import Account, Pull
@@ -118,13 +118,19 @@ def update_branch(state: RepositoryState, pull: Pull, expected_head: str | None,
     take_in_refs(state)
 
 
+def is_ready(state: RepositoryState, pull: Pull) -> bool:
+    """Whether it may be merged now, or put into the queue, which brings it up to date by itself."""
+    word = state_beside_queue(state, pull, mergeable=judge(state, pull))
+    return word in {"clean", "unstable"} or (word == "behind" and state.settings.has_merge_queue)
+
+
 def settle_auto_merges(state: RepositoryState) -> None:
     """Merge what waited for its checks and reviews, one after the other; or put it into the queue."""
     for pull in [pull for pull in state.open_pulls() if pull.auto_merge and not pull.is_queued]:
         wish = pull.auto_merge
         if wish is None or pull.state != "open":
             continue
-        if merge_state(state, pull, mergeable=judge(state, pull)) not in {"clean", "unstable"}:
+        if not is_ready(state, pull):
             continue
         if state.settings.has_merge_queue:
             pull.is_queued = True

@@ -87,6 +87,14 @@ def test_a_merge_queue(hub: Hub) -> None:
     assert hub.repository.pull(1).is_queued
     hub.repository.drop_from_queue(1)
     assert (hub.remote.get_pull(1).state, hub.repository.pull(1).is_queued) == ("open", False)
-    hub.remote.get_pull(1).enable_automerge(merge_method="MERGE")
+    assert hub.known(1).mergeable_state == "blocked", "by the queue alone"
+    hub.repository.allow(allow_auto_merge=False)
+    with pytest.raises(GithubException, match="not allowed"):
+        hub.remote.get_pull(1).enable_automerge(merge_method="MERGE")
+    query = "mutation($id: ID!) { enqueuePullRequest(input: {pullRequestId: $id}) { mergeQueueEntry { id } } }"
+    named = {"id": hub.repository.pull(1).node_id}
+    hub.client.requester.graphql_query(query, named)
+    with pytest.raises(GithubException, match="already in the queue"):
+        hub.client.requester.graphql_query(query, named)
     hub.repository.finish_queue(1)
     assert hub.remote.get_pull(1).merged

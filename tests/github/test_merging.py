@@ -135,6 +135,26 @@ def test_auto_merge_is_disabled_again_and_the_queue_is_left(github: GitHubWorld)
     assert not github.repository.pull(pull.number).is_queued
 
 
+@pytest.mark.parametrize("is_allowed", [True, False], ids=["auto-merge is allowed", "auto-merge is not allowed"])
+def test_what_is_ready_goes_into_the_queue(github: GitHubWorld, is_allowed: bool) -> None:  # noqa: FBT001 - a parameter
+    github.repository.allow(has_merge_queue=True, allow_auto_merge=is_allowed)
+    github.repository.protect(required_checks=["ci"])
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    why = forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha)
+    assert (why == "") is is_allowed, "auto-merge waits for the check; the queue takes only what is ready"
+    assert is_allowed or "not ready" in why
+    github.repository.set_check(pull.number, "ci", "success")
+    if is_allowed:
+        assert github.repository.pull(pull.number).is_queued
+        github.repository.drop_from_queue(pull.number)
+    for _ in range(2):
+        assert forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha) == "", "twice is no refusal"
+    assert github.repository.pull(pull.number).is_queued
+    github.repository.drop_from_queue(pull.number)
+    assert forge.enable_auto_merge(pull.number, MergeMethod.MERGE, "0" * 40) != ""
+
+
 def test_what_github_does_not_show_is_not_taken_for_switched_off(github: GitHubWorld) -> None:
     forge = github.forge(github.clockwork().timing)
     pull = forge.ensure_pull_request(github.draft("one"))

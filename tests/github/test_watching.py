@@ -11,7 +11,7 @@ from parallel_workers.decisions.merge_decisions import Merge, MergeRules, Rework
 from parallel_workers.decisions.merging import decide_merge
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot, ReviewState
 from parallel_workers.pull_requests import PullRequestState
-from parallel_workers.spec import MergePolicy
+from parallel_workers.spec import MergeMethod, MergePolicy
 from tests.fake_github.ci import CheckReport
 from tests.fake_github.faults import FaultKind
 
@@ -287,6 +287,24 @@ def test_protection_draft_queue_and_methods_are_told(github: GitHubWorld) -> Non
     assert not _see(forge, one).is_behind
     draft = forge.ensure_pull_request(github.draft("two")._replace(is_draft=True)).number
     assert _see(forge, draft).is_draft
+
+
+def test_a_base_that_only_its_queue_merges_into_hides_nothing_else(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing, _SETTLED)
+    github.repository.allow(has_merge_queue=True)
+    github.repository.protect(required_checks=["ci"], strict_up_to_date=True)
+    one, two = (forge.ensure_pull_request(github.draft(name)).number for name in ("one", "two"))
+    github.repository.set_check(one, "ci", None)
+    assert [check.state for check in _see(forge, one).checks] == [CheckState.PENDING]
+    for number in (one, two):
+        github.repository.set_check(number, "ci", "success")
+    forge.enable_auto_merge(one, MergeMethod.MERGE, github.repository.pull(one).head_sha)
+    assert _see(forge, one).is_queued
+    github.repository.finish_queue(one)
+    seen = _see(forge, two)
+    assert (seen.has_queue, seen.blocked_by, seen.is_behind) == (True, "", False), "the queue brings it up to date"
+    github.repository.allow(has_merge_queue=False)
+    assert (_see(forge, two).has_queue, _see(forge, two).is_behind) == (False, True)
 
 
 def test_a_look_survives_what_fails_and_halves_what_is_too_much(github: GitHubWorld) -> None:

@@ -20,7 +20,6 @@ from parallel_workers.adapters.github.forge import close_github
 from parallel_workers.errors import UsageError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, TaskOutcome
-from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from tests.fake_github.ci import CheckReport, PushedHead
 from tests.fake_github.faults import FaultKind
 from tests.fake_github.hub import Hub
@@ -93,22 +92,15 @@ async def test_the_forge_is_stopped_from_merging_before_a_rework(hub: Hub, tmp_p
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("takes_it", [True, False])
-async def test_a_base_with_a_merge_queue_is_asked_to_merge_once(hub: Hub, tmp_path: Path, takes_it: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_base_that_only_its_queue_merges_into_gets_it_through_the_queue(hub: Hub, tmp_path: Path) -> None:
     hub.repository.set_ci(lambda _head: [CheckReport("unit")])
-    hub.repository.allow(has_merge_queue=True, allow_auto_merge=takes_it)
+    hub.repository.allow(has_merge_queue=True, allow_auto_merge=False)
     async with looked_at_once():
         running = begin(hub, tmp_path, Recorder(), "echo y > work.txt")
-        if takes_it:
-            await until(lambda: 1 in hub.repository.pulls and hub.repository.pull(1).is_queued)
-            hub.repository.finish_queue(1)
-        else:
-            await until(lambda: 1 in hub.repository.pulls and NEEDS_HUMAN_LABEL in hub.repository.pull(1).label_keys)
-            await asyncio.sleep(3)
-            hub.repository.allow(has_merge_queue=False)
-            hub.repository.merge(1)
+        await until(lambda: 1 in hub.repository.pulls and hub.repository.pull(1).is_queued)
+        hub.repository.finish_queue(1)
         assert (await end(running)).result == "merged"
-    assert merges_asked_for(hub) == 1
+    assert merges_asked_for(hub) == 0
 
 
 @pytest.mark.timeout(300)

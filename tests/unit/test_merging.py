@@ -19,7 +19,15 @@ from parallel_workers.decisions.merge_decisions import (
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge, is_overdue
-from parallel_workers.decisions.refusals import ENOUGH_REFUSALS, remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.refusals import (
+    ENOUGH_DELAYS,
+    ENOUGH_REFUSALS,
+    NotYet,
+    not_yet,
+    remember_not_yet,
+    remember_refused_merge,
+    remember_refused_update,
+)
 from parallel_workers.decisions.rework_memory import (
     remember,
     remember_lasting_auto_merge,
@@ -44,6 +52,7 @@ from tests.unit.open_pull_requests import (
     moved,
 )
 
+QUEUED = EnableAutoMerge(MergeMethod.MERGE, HEAD, "#7 may be merged into main, by the merge queue", to_queue=True)
 NOW = Merge(MergeMethod.MERGE, HEAD, "#7 may be merged into main")
 
 
@@ -251,14 +260,27 @@ def test_a_merge_that_is_refused_again_and_again_ends_with_a_person() -> None:
 
 def test_where_a_refusal_names_the_queue_the_forge_is_let_to_merge() -> None:
     memory = remember_refused_merge(NOTHING, HEAD, "Changes must be made through the merge queue")
-    queued = EnableAutoMerge(MergeMethod.MERGE, HEAD, "#7 may be merged into main, by the merge queue")
-    assert decide(READY, memory=memory) == queued
+    assert decide(READY, memory=memory) == QUEUED
     assert isinstance(decide(READY._replace(is_auto_merging=True), memory=memory), Wait)
-    neither = remember_refused_auto_merge(memory, HEAD)
-    assert decide(READY, memory=neither) == Wait(
-        "a person is needed: the forge refuses to merge #7: Changes must be made through the merge queue",
-        needs_human=True,
-    )
+
+
+def test_what_only_a_queue_merges_is_given_to_it_and_asked_for_less_and_less_often() -> None:
+    ready, rules, words = READY._replace(has_queue=True), MergeRules(MergePolicy.AUTO), "checks are expected"
+    assert decide(ready) == QUEUED, "whether or not auto-merge is allowed"
+    assert isinstance(decide(ready, MergePolicy.MANUAL), Wait)
+    memory, now, began = NOTHING, datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    for _ in range(ENOUGH_DELAYS):
+        assert decide_merge(ready, rules, memory, 7, now) == QUEUED
+        memory = remember_not_yet(memory, NotYet.QUEUE, HEAD, words, now)
+        waits = decide_merge(ready, rules, memory, 7, now)
+        why = "the forge does not take #7 into its merge queue: checks are expected"
+        if not not_yet(memory, NotYet.QUEUE, HEAD).are_enough:
+            assert waits == Wait(why)
+            while isinstance(decide_merge(ready, rules, memory, 7, now), Wait):
+                now += timedelta(seconds=5)
+    assert waits == Wait(f"a person is needed: {why}", needs_human=True)
+    assert timedelta(minutes=15) < now - began < timedelta(minutes=25)
+    assert decide_merge(moved(ready), rules, memory, 7, now)[0] is MergeMethod.MERGE, "a push makes a new beginning"
 
 
 def test_an_update_that_is_refused_again_and_again_gives_up_the_turn() -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 from parallel_workers.decisions import merging
 from parallel_workers.decisions.merge_decisions import MergeRules, Rework, ReworkKind, ReworkMemory
 from parallel_workers.decisions.merging import decide_merge
-from parallel_workers.decisions.refusals import ENOUGH_REFUSALS, remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.refusals import (
+    ENOUGH_DELAYS,
+    ENOUGH_REFUSALS,
+    NotYet,
+    remember_not_yet,
+    remember_refused_merge,
+    remember_refused_update,
+)
 from parallel_workers.decisions.rework_memory import (
     checks_fingerprint,
     conflict_fingerprint,
@@ -36,6 +43,9 @@ for _ in range(ENOUGH_REFUSALS):
     NO_UPDATE = remember_refused_update(NO_UPDATE, HEAD, "*reason*")
     NO_MERGE = remember_refused_merge(NO_MERGE, HEAD, "*reason*")
 QUEUE = remember_refused_merge(ReworkMemory(), HEAD, "use the merge queue")
+NO_QUEUE = ReworkMemory()
+for _ in range(ENOUGH_DELAYS):
+    NO_QUEUE = remember_not_yet(NO_QUEUE, NotYet.QUEUE, HEAD, "*reason*", datetime(2026, 1, 2, tzinfo=UTC))
 LONG_AGO, NOW = "2026-01-02T12:00:00Z", datetime(2026, 1, 3, tzinfo=UTC)
 SITUATIONS = [
     (1, READY._replace(pull_request=OPEN._replace(state=PullRequestState.MERGED)), AUTO, (), 7),
@@ -68,6 +78,7 @@ SITUATIONS = [
     (20, READY._replace(pull_request=OPEN._replace(updated_at=LONG_AGO), blocked_by="*reason*"), AUTO, (), 7),
     (21, READY, AUTO, (), 7),
     (21, READY, AUTO, QUEUE.handled, 7),
+    (21, READY._replace(has_queue=True), AUTO, NO_QUEUE.handled, 7),
     (21, READY, AUTO, NO_MERGE.handled, 7),
 ]
 

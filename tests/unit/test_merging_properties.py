@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from random import Random
 
 from hypothesis import given, settings
@@ -22,7 +23,12 @@ from parallel_workers.decisions.merge_decisions import (
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge
-from parallel_workers.decisions.refusals import remember_refused_merge, remember_refused_update
+from parallel_workers.decisions.refusals import (
+    NotYet,
+    remember_not_yet,
+    remember_refused_merge,
+    remember_refused_update,
+)
 from parallel_workers.decisions.rework_memory import (
     remember,
     remember_lasting_auto_merge,
@@ -40,6 +46,7 @@ from parallel_workers.pull_request_snapshots import (
 from parallel_workers.pull_requests import PullRequest, PullRequestState
 from parallel_workers.spec import MergeMethod, MergePolicy
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MANY = settings(max_examples=100, deadline=None)
 
 checks = st.builds(Check, st.sampled_from("abc"), st.sampled_from(CheckState), st.booleans())
@@ -70,6 +77,7 @@ snapshots = st.builds(
     is_behind=st.booleans(),
     blocked_by=st.sampled_from(["", "", "locked"]),
     is_queued=st.booleans(),
+    has_queue=st.booleans(),
     is_auto_merging=st.booleans(),
     can_auto_merge=st.booleans(),
     allowed_methods=st.lists(st.sampled_from(MergeMethod), unique=True).map(tuple),
@@ -108,6 +116,7 @@ def stands_in_the_way(snapshot: PullRequestSnapshot) -> bool:
         or snapshot.is_draft
         or snapshot.is_behind
         or snapshot.is_queued
+        or snapshot.has_queue
         or snapshot.is_auto_merging
         or bool(snapshot.blocked_by)
         or snapshot.review in (ReviewState.REQUIRED, ReviewState.CHANGES_REQUESTED)
@@ -144,10 +153,11 @@ def test_the_forge_is_asked_to_merge_or_update_only_what_is_good_so_far(
         assert snapshot.review is not ReviewState.CHANGES_REQUESTED
         assert decision.head_sha == snapshot.pull_request.head_sha
     if isinstance(decision, EnableAutoMerge):
-        assert snapshot.can_auto_merge
+        assert snapshot.can_auto_merge or decision.to_queue
         assert not snapshot.is_auto_merging
         assert decision.method in snapshot.allowed_methods
-        assert snapshot.checks, "right after a push nobody knows which will report"
+        assert snapshot.checks or decision.to_queue, "right after a push nobody knows which will report"
+        assert not decision.to_queue or not stands_in_the_way(snapshot._replace(has_queue=False))
         assert all(check.required or check.state is CheckState.GREEN for check in snapshot.checks)
         assert not snapshot.blocked_by
         after = decide_merge(snapshot._replace(is_auto_merging=True), rule, memory, front)
@@ -168,13 +178,15 @@ def test_what_the_forge_refuses_is_asked_for_a_few_times_only(
     snapshot: PullRequestSnapshot, rule: MergeRules, front: int | None, words: str
 ) -> None:
     memory, head = ReworkMemory(), snapshot.pull_request.head_sha
-    for _ in range(12):
+    for _ in range(40):
         decision = decide_merge(snapshot, rule, memory, front)
         match decision:
             case Merge():
                 memory = remember_refused_merge(memory, head, words)
             case UpdateBranch():
                 memory = remember_refused_update(memory, head, words)
+            case EnableAutoMerge(to_queue=True):
+                memory = remember_not_yet(memory, NotYet.QUEUE, head, words, NOW)
             case EnableAutoMerge():
                 memory = remember_refused_auto_merge(memory, head)
             case DisableAutoMerge():

@@ -13,6 +13,7 @@ from parallel_workers.adapters.github.queries import (
     AUTO_MERGE_QUERY,
     DISABLE_AUTO_MERGE,
     ENABLE_AUTO_MERGE,
+    ENTER_QUEUE,
     LEAVE_QUEUE,
 )
 from parallel_workers.adapters.github.retries import LOOK_PAUSES_SECONDS
@@ -70,17 +71,24 @@ class Merger:
         return MergeAttempt(MergeOutcome.WAIT, f"{now.base_branch} is moving too fast to merge into it", now)
 
     def enable_auto_merge(self, number: int, method: MergeMethod, head_sha: str) -> str:
-        """See ports.Forge. The answer is GitHub's reason; in clean status it is to be merged at once."""
-        wish = {
-            "pullRequestId": self._watcher.node_id(number),
-            "mergeMethod": method.name,
-            "expectedHeadOid": head_sha,
-        }
+        """See ports.Forge. The answer is GitHub's reason; in clean status it is to be merged at once.
+
+        Where auto-merge is not allowed, or comes to nothing, a merge queue still takes what is ready by itself.
+        """
+        node_id = self._watcher.node_id(number)
+        meant = {"pullRequestId": node_id, "expectedHeadOid": head_sha}
         what = f"have GitHub merge pull request #{number}"
-        answer = self._api.mutate(what, ENABLE_AUTO_MERGE, {"input": wish})
+        answer = self._api.mutate(what, ENABLE_AUTO_MERGE, {"input": {**meant, "mergeMethod": method.name}})
         reach("github.auto-merge-enabled")
+        refusals = answer.errors
+        made = (answer.data.get("enablePullRequestAutoMerge") or {}).get("pullRequest")
+        node = made or self._auto_merge_of(number, node_id)
+        if _is_handed_over(node):  # a second time is refused
+            refusals = ()
+        elif node.get("isMergeQueueEnabled"):
+            refusals = self._api.mutate(what, ENTER_QUEUE, {"input": meant}).errors
         self._watcher.look_again(number)
-        return "; ".join(answer.errors)
+        return "; ".join(refusals)
 
     def disable_auto_merge(self, number: int) -> str:
         """See ports.Forge. What is off already GitHub would refuse to switch off: that is looked at before."""
@@ -95,8 +103,7 @@ class Merger:
         self._watcher.look_again(number)
         if refusals:  # it may have ended, or have left the queue, in between
             node = self._auto_merge_of(number, node_id)
-        is_off = node.get("autoMergeRequest") is None and not node.get("isInMergeQueue")
-        return "; ".join(refusals) if not is_off else ""
+        return "; ".join(refusals) if _is_handed_over(node) else ""
 
     def _auto_merge_of(self, number: int, node_id: str) -> Json:
         what = f"look whether GitHub merges pull request #{number} by itself"
@@ -207,6 +214,11 @@ def _texts(pull_request: PullRequest, method: MergeMethod) -> Json:
 def visible_text(body: str) -> str:
     """The body as a commit message: without comments that only GitHub hides."""
     return re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL).strip()
+
+
+def _is_handed_over(node: Json) -> bool:
+    """Whether GitHub merges it by itself, by auto-merge or by its queue."""
+    return node.get("autoMergeRequest") is not None or bool(node.get("isInMergeQueue"))
 
 
 def _conflict(pull_request: PullRequest, files: tuple[str, ...]) -> str:

@@ -22,7 +22,7 @@ _THREADS, _NEW_MEANWHILE = 50, 10
 
 _SHARED_FIELDS = """
   id number state isDraft updatedAt headRefOid baseRefOid mergeable mergeStateStatus reviewDecision
-  isInMergeQueue autoMergeRequest { enabledAt }
+  isInMergeQueue isMergeQueueEnabled autoMergeRequest { enabledAt }
   baseRef { target { oid ... on Commit { statusCheckRollup { state } } } }
 """
 _BRIEF_FIELDS = f"""
@@ -71,10 +71,16 @@ def _fields(number: int, threads: int) -> str:
     return _FULL_FIELDS.replace("NUMBER", str(number)).replace("THREADS", str(page))
 
 
-ENABLE_AUTO_MERGE = """
-mutation($input: EnablePullRequestAutoMergeInput!) {
-  enablePullRequestAutoMerge(input: $input) { pullRequest { number } }
-}
+_HANDED_OVER = "isInMergeQueue isMergeQueueEnabled autoMergeRequest { enabledAt }"
+
+ENABLE_AUTO_MERGE = f"""
+mutation($input: EnablePullRequestAutoMergeInput!) {{
+  enablePullRequestAutoMerge(input: $input) {{ pullRequest {{ {_HANDED_OVER} }} }}
+}}
+"""
+
+ENTER_QUEUE = """
+mutation($input: EnqueuePullRequestInput!) { enqueuePullRequest(input: $input) { mergeQueueEntry { id } } }
 """
 
 DISABLE_AUTO_MERGE = """
@@ -87,7 +93,6 @@ LEAVE_QUEUE = """
 mutation($input: DequeuePullRequestInput!) { dequeuePullRequest(input: $input) { mergeQueueEntry { id } } }
 """
 
-AUTO_MERGE_QUERY = """
-query($id: ID!) { rateLimit { cost } node(id: $id) { ... on PullRequest {
-  autoMergeRequest { enabledAt } isInMergeQueue } } }
+AUTO_MERGE_QUERY = f"""
+query($id: ID!) {{ rateLimit {{ cost }} node(id: $id) {{ ... on PullRequest {{ {_HANDED_OVER} }} }} }}
 """

@@ -39,6 +39,7 @@ def as_snapshot(
     """
     is_current = node["headRefOid"] == pull_request.head_sha
     checks = read_checks(node) if is_current else ()
+    has_queue = bool(node.get("isMergeQueueEnabled"))
     snapshot = PullRequestSnapshot(
         pull_request=pull_request,
         is_draft=node["isDraft"],
@@ -47,8 +48,10 @@ def as_snapshot(
         is_awaiting_checks=not is_current or _is_waiting(node, checks),
         review=read_review(node),
         remarks=read_remarks(node),
-        is_behind=node["mergeStateStatus"] == "BEHIND",
+        # a queue brings up to date what it merges
+        is_behind=node["mergeStateStatus"] == "BEHIND" and not has_queue,
         is_queued=bool(node.get("isInMergeQueue")),
+        has_queue=has_queue,
         is_auto_merging=node.get("autoMergeRequest") is not None,
         can_auto_merge=facts.can_auto_merge and not unreadable,
         allowed_methods=facts.allowed_methods,
@@ -205,6 +208,8 @@ def _blocked_by(node: Json, snapshot: PullRequestSnapshot) -> str:
     if snapshot.review in {ReviewState.REQUIRED, ReviewState.CHANGES_REQUESTED} or snapshot.is_draft:
         return ""
     if snapshot.is_awaiting_checks or any(check.state is not CheckState.GREEN for check in snapshot.checks):
+        return ""
+    if snapshot.has_queue:  # blocked it is for every way but the queue; that one says by itself what it lacks
         return ""
     return "the rules of its base branch: a required check that has not reported, or conversations to be resolved"
 
