@@ -30,12 +30,15 @@ from parallel_workers.decisions.merge_decisions import (
     MergeRules,
     Rework,
     ReworkKind,
+    ReworkMemory,
     UpdateBranch,
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge, is_overdue
 from parallel_workers.decisions.refusals import (
     NotYet,
+    forget_handed_over,
+    remember_handed_over,
     remember_not_yet,
     remember_refused_merge,
     remember_refused_update,
@@ -107,7 +110,13 @@ async def ask_person(order: TaskOrder, number: int, why: str, said: str = "") ->
 @step("ask-person")
 async def _comment(order: TaskOrder, number: int, text: str) -> None:
     async with forge_writes(order, COMMENT):
-        await asyncio.to_thread(workplace_of(order).forge.ask_for_human, number, text)
+        try:
+            await asyncio.to_thread(workplace_of(order).forge.ask_for_human, number, text)
+        except ForgeError as error:
+            if error.transient:
+                raise
+            said = redact(str(error), secret_values())
+            get_run_logger().warning("nobody was asked on #%s, only in the worker's state: %s", number, said)
 
 
 class _MergeWait:
@@ -206,6 +215,12 @@ class _MergeWait:
             self._session.memory = memory
             await write_down(memory)
 
+    async def _note(self, memory: ReworkMemory) -> None:
+        await self._remember(self._memory._replace(memory=memory))
+
+    async def _note_not_yet(self, what: NotYet, head_sha: str, said: str) -> None:
+        await self._note(remember_not_yet(self._memory.memory, what, head_sha, said, datetime.now(UTC)))
+
     async def _note_trial(self, decision: Merge | UpdateBranch) -> None:
         """For who wakes runs without a process: what was tried in vain is not tried at each of its looks."""
         if not current_engine().waits:
@@ -259,20 +274,22 @@ class _MergeWait:
             refused = await asyncio.to_thread(self._forge.update_branch, self._seen.number, decision.head_sha)
         get_run_logger().info("%s: %s", decision.reason, refused or "its branch was updated")
         if not refused:
+            await self._note_not_yet(NotYet.UPDATE, decision.head_sha, "its branch was updated")
             return Wakened(self._seen, waiting_for=f"{decision.reason}; its branch was updated")
-        memory = remember_refused_update(self._memory.memory, decision.head_sha, redact(refused, secret_values()))
-        await self._remember(self._memory._replace(memory=memory))
-        return Wakened(self._seen, waiting_for=refused)
+        said = redact(refused, secret_values())
+        await self._note(remember_refused_update(self._memory.memory, decision.head_sha, said))
+        return Wakened(self._seen, waiting_for=said)
 
     async def _stop_auto_merge(self, snapshot: PullRequestSnapshot) -> PullRequestSnapshot:
         """The snapshot as it is once the forge does not merge by itself; what it refuses is not asked for again."""
         async with forge_writes(self._order, ENABLE):
             refused = await asyncio.to_thread(self._forge.disable_auto_merge, self._seen.number)
         if not refused:
+            await self._note(forget_handed_over(self._memory.memory))
             return snapshot._replace(is_auto_merging=False)
-        get_run_logger().warning("the forge goes on to merge #%s by itself: %s", self._seen.number, refused)
-        memory = remember_lasting_auto_merge(self._memory.memory, snapshot.pull_request.head_sha)
-        await self._remember(self._memory._replace(memory=memory))
+        said = redact(refused, secret_values())
+        get_run_logger().warning("the forge goes on to merge #%s by itself: %s", self._seen.number, said)
+        await self._note(remember_lasting_auto_merge(self._memory.memory, snapshot.pull_request.head_sha))
         return snapshot
 
     async def _hand_over(
@@ -283,15 +300,14 @@ class _MergeWait:
                 self._forge.enable_auto_merge, self._seen.number, decision.method, decision.head_sha
             )
         if not refused:
+            await self._note(remember_handed_over(self._memory.memory, decision.head_sha, datetime.now(UTC)))
             return Wakened(self._seen, waiting_for=decision.reason)
-        get_run_logger().info("the forge does not merge #%s by itself: %s", self._seen.number, refused)
-        memory, head_sha = self._memory.memory, decision.head_sha
+        said = redact(refused, secret_values())
+        get_run_logger().info("the forge does not merge #%s by itself: %s", self._seen.number, said)
         if decision.to_queue:
-            said = redact(refused, secret_values())
-            memory = remember_not_yet(memory, NotYet.QUEUE, head_sha, said, datetime.now(UTC))
+            await self._note_not_yet(NotYet.QUEUE, decision.head_sha, said)
         else:
-            memory = remember_refused_auto_merge(memory, head_sha)
-        await self._remember(self._memory._replace(memory=memory))
+            await self._note(remember_refused_auto_merge(self._memory.memory, decision.head_sha))
         return snapshot
 
     async def _merge(self, decision: Merge, snapshot: PullRequestSnapshot) -> Wakened | PullRequestSnapshot:
@@ -307,11 +323,13 @@ class _MergeWait:
             case MergeOutcome.CLOSED:
                 raise ForgeError(attempt.reason)
             case MergeOutcome.WAIT:
-                return Wakened(self._seen, waiting_for=attempt.reason)
+                said = redact(attempt.reason, secret_values())
+                if attempt.is_not_yet:
+                    await self._note_not_yet(NotYet.MERGE, decision.head_sha, said)
+                return Wakened(self._seen, waiting_for=said)
             case MergeOutcome.REFUSED:
                 said = redact(attempt.reason, secret_values())
-                memory = remember_refused_merge(self._memory.memory, decision.head_sha, said)
-                await self._remember(self._memory._replace(memory=memory))
+                await self._note(remember_refused_merge(self._memory.memory, decision.head_sha, said))
                 return snapshot if attempt.needs_queue else Wakened(self._seen, waiting_for=said)
             case MergeOutcome.CONFLICT:
                 return snapshot._replace(mergeable=Mergeable.CONFLICTING)

@@ -47,8 +47,8 @@ class Remembered(NamedTuple):
 
     @property
     def has_reworked(self) -> bool:
-        """Whether the run ever went back to work, or is about to."""
-        return bool(self.memory.handled or self.pending or self.resets)
+        """Whether the run ever went back to work, or is about to; what the forge refused is no work."""
+        return bool(self.memory.rounds or count_conflicts(self.memory) or self.pending or self.resets)
 
     @property
     def has_taken_turn(self) -> bool:

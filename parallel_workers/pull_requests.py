@@ -73,5 +73,7 @@ class MergeAttempt(NamedTuple):
     reason: str
     pull_request: PullRequest
     files: tuple[str, ...] = ()
+    is_not_yet: bool = False
+    """WAIT because the forge refused for something that may pass, and that it need not show."""
     needs_queue: bool = False
     """REFUSED because the base takes only what comes through the forge's merge queue: let it merge by itself."""

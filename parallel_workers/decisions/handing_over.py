@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parallel_workers.decisions.merge_decisions import EnableAutoMerge, Merge, MergeDecision, Situation, Wait
-from parallel_workers.decisions.refusals import NotYet, not_yet, refused_merges
+from parallel_workers.decisions.refusals import NotYet, hand_overs, not_yet, refused_merges
 from parallel_workers.decisions.rework_memory import was_auto_merge_refused
 from parallel_workers.pull_request_snapshots import CheckState, Mergeable, PullRequestSnapshot
 from parallel_workers.spec import MergeMethod, MergePolicy
@@ -43,6 +43,27 @@ def hand_over_or_wait(situation: Situation, why: str) -> MergeDecision:
     )
 
 
+def was_let_go(situation: Situation) -> MergeDecision | None:
+    """The forge agreed to merge this head by itself, and is not going to any more: somebody, or its queue, let it go.
+
+    Our own change of mind is not meant: that is forgotten. A queue gets another chance.
+    """
+    snapshot, name = situation.snapshot, situation.name
+    if situation.rules.policy is not MergePolicy.AUTO or snapshot.is_auto_merging:
+        return None
+    agreed = hand_overs(situation.memory, situation.head_sha)
+    if agreed.may_still_show(situation.now):
+        return Wait(f"{name} was given to the forge to merge it as soon as it may be")
+    if not agreed.are_enough(has_queue=snapshot.has_queue):
+        return None
+    who = (
+        f"the merge queue let {name} go {agreed.times} times"
+        if snapshot.has_queue
+        else (f"somebody switched off that the forge merges {name} as soon as it may be")
+    )
+    return Wait(f"a person is needed: {who}", needs_human=True)
+
+
 def _lacks_only_what_the_forge_waits_for(snapshot: PullRequestSnapshot) -> bool:
     """Whether each check is known, and one that is not required is green already: it may turn red and hold nothing up.
 
@@ -79,18 +100,24 @@ def merge_now(situation: Situation) -> MergeDecision:
         return _queue(situation, method, how)
     if refusals.are_enough:
         return Wait(f"a person is needed: the forge refuses to merge {name}: {refusals.words}", needs_human=True)
+    if (waits := wait_longer(situation, NotYet.MERGE, f"{name} is not merged yet")) is not None:
+        return waits
     return Merge(method, situation.head_sha, how + _otherwise(situation, method))
 
 
 def _queue(situation: Situation, method: MergeMethod, how: str) -> MergeDecision:
     """What it still lacks the queue says when it is asked; that may be a check which is about to report."""
-    tries = not_yet(situation.memory, NotYet.QUEUE, situation.head_sha)
-    why = f"the forge does not take {situation.name} into its merge queue: {tries.words}"
+    waits = wait_longer(situation, NotYet.QUEUE, f"the forge does not take {situation.name} into its merge queue")
+    return waits or EnableAutoMerge(method, situation.head_sha, f"{how}, by the merge queue", to_queue=True)
+
+
+def wait_longer(situation: Situation, what: NotYet, why: str) -> Wait | None:
+    """Wait, since this was asked for just now in vain, or for a person, since it was so often; None to ask for it."""
+    tries = not_yet(situation.memory, what, situation.head_sha)
+    told = f"{why}: {tries.words}"
     if tries.are_enough:
-        return Wait(f"a person is needed: {why}", needs_human=True)
-    if tries.is_too_soon(situation.now):
-        return Wait(why)
-    return EnableAutoMerge(method, situation.head_sha, f"{how}, by the merge queue", to_queue=True)
+        return Wait(f"a person is needed: {told}", needs_human=True)
+    return Wait(told) if tries.is_too_soon(situation.now) else None
 
 
 def _otherwise(situation: Situation, method: MergeMethod) -> str:

@@ -48,7 +48,7 @@ class Rework(NamedTuple):
 class UpdateBranch(NamedTuple):
     """Merge the base into the branch on the forge, if its head still is `head_sha`.
 
-    When the forge refuses: `refusals.remember_refused_update`.
+    When the forge refuses: `refusals.remember_refused_update`; else `remember_not_yet`: the head should move.
     """
 
     head_sha: str
@@ -56,7 +56,9 @@ class UpdateBranch(NamedTuple):
 
 
 class EnableAutoMerge(NamedTuple):
-    """Let the forge merge by itself. When it refuses: `rework_memory.remember_refused_auto_merge`.
+    """Let the forge merge by itself. When it agrees: `refusals.remember_handed_over`.
+
+    When it refuses: `rework_memory.remember_refused_auto_merge`.
 
     `to_queue`: it is ready, and only the forge's queue merges it. When that is refused: `refusals.remember_not_yet`.
     """
@@ -71,7 +73,7 @@ class DisableAutoMerge(NamedTuple):
     """The forge is to merge by itself, and something turned up that it may not wait for: stop it from doing so.
 
     Then decide again, as if it did not (`is_auto_merging=False`): that tells what is to be done about it. When the
-    forge refuses: `rework_memory.remember_lasting_auto_merge`.
+    forge refuses: `rework_memory.remember_lasting_auto_merge`; when it does: `refusals.forget_handed_over`.
     """
 
     reason: str
@@ -80,7 +82,8 @@ class DisableAutoMerge(NamedTuple):
 class Merge(NamedTuple):
     """Merge it now; `head_sha` is the head that was judged, so that no later push slips in.
 
-    When the forge refuses although it showed nothing against it: `refusals.remember_refused_merge`.
+    When the forge refuses although it showed nothing against it: `refusals.remember_refused_merge`; when it does not
+    yet: `refusals.remember_not_yet`.
     """
 
     method: MergeMethod

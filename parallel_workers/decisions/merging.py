@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from parallel_workers.decisions.handing_over import hand_over_or_wait, merge_now
+from parallel_workers.decisions.handing_over import hand_over_or_wait, merge_now, wait_longer, was_let_go
 from parallel_workers.decisions.merge_decisions import (
     GiveUp,
     Merged,
@@ -19,7 +19,7 @@ from parallel_workers.decisions.merge_decisions import (
     UpdateBranch,
     Wait,
 )
-from parallel_workers.decisions.refusals import refused_updates
+from parallel_workers.decisions.refusals import NotYet, refused_updates
 from parallel_workers.decisions.reworking import (
     changes_still_requested,
     conflict_to_settle,
@@ -59,8 +59,9 @@ def decide_merge(
     In order: merged already; closed without being merged; given back to people; it has another base than was ordered;
     in the forge's merge queue; the forge is to merge by itself what it should not (`auto`); red checks and then
     remarks to work on; red checks, a request for changes and remarks that were worked on; a draft; a conflict;
-    whether it is mergeable is not known yet (`auto`); a review is required; checks are running; behind its base
-    (`auto`); the forge merges by itself; a person is to merge it (`manual`); the forge refuses; else merge it.
+    the forge let go what it was to merge (`auto`); whether it is mergeable is not known yet (`auto`); a review is
+    required; checks are running; behind its base (`auto`); the forge merges by itself; a person is to merge it
+    (`manual`); the forge refuses; else merge it.
     """
     situation = Situation(snapshot, rules, memory, front, now)
     for rule in _RULES:
@@ -155,6 +156,8 @@ def _is_behind(situation: Situation) -> MergeDecision | None:
     if refusals.are_enough:
         why = f"the forge refuses to bring {situation.name} up to date with {base}: {refusals.words}"
         return Wait(f"a person is needed: {why}", needs_human=True)
+    if (waits := wait_longer(situation, NotYet.UPDATE, f"{situation.name} is still behind {base}")) is not None:
+        return waits
     return UpdateBranch(situation.head_sha, f"{situation.name} is behind {base}")
 
 
@@ -196,6 +199,7 @@ _RULES: tuple[_Rule, ...] = (
     remarks_unanswered,
     _is_draft,
     conflict_to_settle,
+    was_let_go,
     _is_mergeability_unknown,
     _lacks_review,
     _awaits_checks,

@@ -1,6 +1,6 @@
-"""What the forge refused for a head although it showed nothing against it: remembered, so that it ends somewhere.
+"""What the forge was asked for in vain although it showed nothing against it: remembered, so that it ends somewhere.
 
-One entry for each thing refused, of the head it was refused for last: a push makes a new beginning.
+One entry for each thing asked for, of the head it was asked for last: a push makes a new beginning.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ ENOUGH_DELAYS = 10
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 """Seconds between two tries: twice as long after each."""
-_MERGE, _UPDATE = "merge-refused", "update-refused"
+_KEPT_SECONDS = 60.0
+"""So long a look may lag behind the forge's promise to merge by itself."""
+_ENOUGH_LET_GO, _ENOUGH_OUT_OF_QUEUE = 1, 3
+"""A person switched it off, and is not overruled. A queue also lets go what failed together with others."""
+_MERGE, _UPDATE, _HANDED_OVER = "merge-refused", "update-refused", "handed-over"
 _SHOWN_SHA = 12
 _MAX_WORDS = 200
 _QUEUE = re.compile(r"merge[\s-]*queue", re.IGNORECASE)
@@ -45,9 +49,14 @@ class Refusals(NamedTuple):
 
 
 class NotYet(StrEnum):
-    """What the forge does not do yet, and may do later, though nothing it shows is in the way."""
+    """What the forge does not do yet, and may do later, though nothing it shows is in the way.
+
+    UPDATE: it said that it merged the base into the branch, and the head did not move.
+    """
 
     QUEUE = "queue-not-yet"
+    MERGE = "merge-not-yet"
+    UPDATE = "update-not-yet"
 
 
 class Delays(NamedTuple):
@@ -84,6 +93,37 @@ def not_yet(memory: ReworkMemory, what: NotYet, head_sha: str) -> Delays:
     return Delays(found.times, float(at), words)
 
 
+class HandOvers(NamedTuple):
+    """How often the forge agreed to merge this head by itself, and when last (seconds since 1970)."""
+
+    times: int = 0
+    last_at: float = 0.0
+
+    def may_still_show(self, now: datetime | None) -> bool:
+        """Whether it was so shortly before `now` (aware) that a look need not show it yet."""
+        return bool(self.times) and now is not None and 0 <= now.timestamp() - self.last_at < _KEPT_SECONDS
+
+    def are_enough(self, *, has_queue: bool) -> bool:
+        """Whether it let go so often what it had agreed to that it is not asked again."""
+        return self.times >= (_ENOUGH_OUT_OF_QUEUE if has_queue else _ENOUGH_LET_GO)
+
+
+def remember_handed_over(memory: ReworkMemory, head_sha: str, now: datetime) -> ReworkMemory:
+    """The memory after the forge agreed, at `now` (aware), to merge this head by itself."""
+    return _remember(memory, _HANDED_OVER, head_sha, f"{now.timestamp():.0f}")
+
+
+def forget_handed_over(memory: ReworkMemory) -> ReworkMemory:
+    """The memory after we ourselves had the forge no longer merge by itself."""
+    return memory._replace(handled=_without(memory, _HANDED_OVER))
+
+
+def hand_overs(memory: ReworkMemory, head_sha: str) -> HandOvers:
+    """What is remembered of letting the forge merge this head by itself."""
+    found = _recall(memory, _HANDED_OVER, head_sha)
+    return HandOvers(found.times, float(found.words)) if found.times else HandOvers()
+
+
 def remember_refused_merge(memory: ReworkMemory, head_sha: str, words: str) -> ReworkMemory:
     """The memory after the forge refused to merge this head, and said `words`."""
     return _remember(memory, _MERGE, head_sha, words)
@@ -108,8 +148,11 @@ def _remember(memory: ReworkMemory, what: str, head_sha: str, words: str) -> Rew
     """One entry, without a space since entries are kept side by side: what, of which head, how often, the words."""
     times = _recall(memory, what, head_sha).times + 1
     said = quote(" ".join(words.split())[:_MAX_WORDS], safe="", errors="replace")
-    others = frozenset(handled for handled in memory.handled if not handled.startswith(f"{what}:"))
-    return memory._replace(handled=others | {f"{what}:{head_sha[:_SHOWN_SHA]}:{times}:{said}"})
+    return memory._replace(handled=_without(memory, what) | {f"{what}:{head_sha[:_SHOWN_SHA]}:{times}:{said}"})
+
+
+def _without(memory: ReworkMemory, what: str) -> frozenset[str]:
+    return frozenset(handled for handled in memory.handled if not handled.startswith(f"{what}:"))
 
 
 def _recall(memory: ReworkMemory, what: str, head_sha: str) -> Refusals:

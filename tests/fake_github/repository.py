@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.fake_github.bare_git import HEADS, ZERO
 from tests.fake_github.checks import report_check, report_status
 from tests.fake_github.ci import CheckReport, Decide
+from tests.fake_github.labelling import put_labels
 from tests.fake_github.merging import MergeWish, merge
 from tests.fake_github.person import Person
 from tests.fake_github.pushes import close
@@ -193,6 +194,19 @@ class FakeRepository:
             made = merge(self.state, self.pull(number), MergeWish(person, method))
             self.server.refresh(self.state)
             return made
+
+    def switch_off_auto_merge(self, number: int) -> None:
+        """A person does so on the page."""
+        with self.server.world.lock:
+            pull = self.pull(number)
+            pull.auto_merge = None
+            self.state.touch(pull)
+
+    def take_label_off(self, number: int, name: str) -> None:
+        """A person does so."""
+        with self.server.world.lock:
+            pull = self.pull(number)
+            put_labels(self.state, pull, [key for key in pull.label_keys if key != name.lower()])
 
     def finish_queue(self, number: int) -> str:
         """The merge queue is done with a pull request and merges it; the commit on the base."""

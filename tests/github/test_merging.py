@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,12 +98,44 @@ def test_a_branch_update_whose_answer_is_lost_happens_once(github: GitHubWorld, 
     assert github.server.usage.branch_updates == 1
 
 
-def test_without_permission_an_update_is_an_error_and_not_a_no(github: GitHubWorld) -> None:
-    number = github.forge().ensure_pull_request(github.draft("one")).number
-    head = github.repository.pull(number).head_sha
-    github.token = github.repository.give("reader", "read")
-    with pytest.raises(Exception, match=r"permission|forbids"):
-        github.forge().update_branch(number, head)
+@pytest.mark.parametrize("status", ["reader", "missing permission"])
+def test_what_the_token_may_not_do_is_a_refusal_with_the_reason(github: GitHubWorld, status: str) -> None:
+    """And no error: a worker that asked a person could go on with another token, or be merged by hand."""
+    pull = github.forge().ensure_pull_request(github.draft("one"))
+    if status == "reader":
+        github.token = github.repository.give("reader", "read")
+    else:
+        for kind in ("/update-branch$", "/merge$", "/graphql$"):
+            github.server.faults.next(FaultKind.FORBIDDEN, path=kind)
+    forge = github.forge(github.clockwork().timing)
+    assert re.search("permission|forbids", forge.update_branch(pull.number, pull.head_sha))
+    attempt = forge.merge_pull_request(pull.number, MergeMethod.MERGE, pull.head_sha)
+    assert attempt.outcome is MergeOutcome.REFUSED
+    assert re.search("permission|forbids", attempt.reason)
+    assert forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha)
+    assert github.repository.pull(pull.number).state == "open"
+
+
+@pytest.mark.parametrize("way", ["update", "merge", "auto-merge"])
+def test_a_token_that_is_no_longer_accepted_is_an_error(github: GitHubWorld, way: str) -> None:
+    forge = github.forge(github.clockwork().timing)
+    pull = forge.ensure_pull_request(github.draft("one"))
+    github.server.credentials.revoke(github.token)
+    with pytest.raises(ForgeError, match="does not accept the token"):
+        if way == "update":
+            forge.update_branch(pull.number, pull.head_sha)
+        elif way == "merge":
+            forge.merge_pull_request(pull.number, MergeMethod.MERGE, pull.head_sha)
+        else:
+            forge.enable_auto_merge(pull.number, MergeMethod.MERGE, pull.head_sha)
+
+
+def test_where_nobody_may_comment_a_person_is_asked_by_the_label(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    github.server.faults.next(FaultKind.FORBIDDEN, method="POST", path="/comments$")
+    forge.ask_for_human(number, "three rounds did not do it")
+    assert github.repository.pull(number).label_keys == [NEEDS_HUMAN_LABEL]
 
 
 def test_auto_merge_is_enabled_or_the_reason_is_told(github: GitHubWorld) -> None:

@@ -20,6 +20,7 @@ from parallel_workers.adapters.github.forge import close_github
 from parallel_workers.errors import UsageError
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import BatchOutcome, TaskOutcome
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from tests.fake_github.ci import CheckReport, PushedHead
 from tests.fake_github.faults import FaultKind
 from tests.fake_github.hub import Hub
@@ -101,6 +102,57 @@ async def test_a_base_that_only_its_queue_merges_into_gets_it_through_the_queue(
         hub.repository.finish_queue(1)
         assert (await end(running)).result == "merged"
     assert merges_asked_for(hub) == 0
+
+
+@pytest.mark.timeout(300)
+async def test_auto_merge_that_a_person_switches_off_stays_off(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parallel_workers.decisions.refusals._KEPT_SECONDS", 2.0)
+    hub.repository.set_ci(lambda _head: [CheckReport("unit", after_seconds=10_000)])
+    hub.repository.allow(allow_auto_merge=True)
+    hub.repository.protect(required_checks=["unit"])
+    async with looked_at_once():
+        running = begin(hub, tmp_path, Recorder(), "echo y > work.txt")
+        await until(lambda: 1 in hub.repository.pulls and hub.repository.pull(1).auto_merge is not None)
+        hub.repository.switch_off_auto_merge(1)
+        await until(lambda: NEEDS_HUMAN_LABEL in hub.repository.pull(1).label_keys)
+        assert "somebody switched off" in hub.repository.pull(1).comments[0].body
+        hub.repository.set_check(1, "unit", "success")
+        await asyncio.sleep(3)
+        pull = hub.repository.pull(1)
+        assert (pull.auto_merge, pull.state) == (None, "open")
+        hub.repository.take_label_off(1, NEEDS_HUMAN_LABEL)
+        assert (await end(running)).result == "merged"
+    assert len(pull.comments) == 1
+
+
+@pytest.mark.timeout(300)
+async def test_a_merge_that_the_token_may_not_make_is_left_to_a_person(hub: Hub, tmp_path: Path) -> None:
+    hub.repository.set_ci(lambda _head: [CheckReport("unit")])
+    hub.server.faults.next(FaultKind.FORBIDDEN, path="/pulls/1/merge$", times=100)
+    hub.server.faults.next(FaultKind.FORBIDDEN, method="POST", path="/issues/1/comments$", times=100)
+    seen = Recorder()
+    async with looked_at_once():
+        running = begin(hub, tmp_path, seen, "echo y > work.txt")
+        await until(lambda: 1 in hub.repository.pulls and NEEDS_HUMAN_LABEL in hub.repository.pull(1).label_keys)
+        hub.repository.merge(1)
+        assert (await end(running)).result == "merged"
+    assert merges_asked_for(hub) == 3
+    assert any("GitHub forbids it" in reason for reason in seen.reasons), seen.reasons
+
+
+@pytest.mark.timeout(300)
+async def test_where_a_person_can_not_be_asked_on_github_the_state_says_it(hub: Hub, tmp_path: Path) -> None:
+    hub.repository.set_ci(lambda _head: [CheckReport("unit")])
+    for path in ("/pulls/1/merge$", "/issues/1/comments$", "/issues/1/labels$"):
+        hub.server.faults.next(FaultKind.FORBIDDEN, path=path, times=100)
+    seen = Recorder()
+    async with looked_at_once():
+        running = begin(hub, tmp_path, seen, "echo y > work.txt")
+        await seen.until_waits("a person is needed: the forge refuses to merge #1")
+        hub.repository.merge(1)
+        assert (await end(running)).result == "merged"
 
 
 @pytest.mark.timeout(300)

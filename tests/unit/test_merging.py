@@ -19,15 +19,6 @@ from parallel_workers.decisions.merge_decisions import (
     Wait,
 )
 from parallel_workers.decisions.merging import decide_merge, is_overdue
-from parallel_workers.decisions.refusals import (
-    ENOUGH_DELAYS,
-    ENOUGH_REFUSALS,
-    NotYet,
-    not_yet,
-    remember_not_yet,
-    remember_refused_merge,
-    remember_refused_update,
-)
 from parallel_workers.decisions.rework_memory import (
     remember,
     remember_lasting_auto_merge,
@@ -52,7 +43,6 @@ from tests.unit.open_pull_requests import (
     moved,
 )
 
-QUEUED = EnableAutoMerge(MergeMethod.MERGE, HEAD, "#7 may be merged into main, by the merge queue", to_queue=True)
 NOW = Merge(MergeMethod.MERGE, HEAD, "#7 may be merged into main")
 
 
@@ -248,51 +238,6 @@ def test_remarks_that_a_push_answered_do_not_stop_the_forge() -> None:
     assert isinstance(decide(moved(remarked), memory=answered), Wait)
 
 
-def test_a_merge_that_is_refused_again_and_again_ends_with_a_person() -> None:
-    memory, words = NOTHING, "This branch can't be rebased"
-    for _ in range(ENOUGH_REFUSALS):
-        assert decide(READY, memory=memory) == NOW
-        memory = remember_refused_merge(memory, HEAD, words)
-    asked = Wait(f"a person is needed: the forge refuses to merge #7: {words}", needs_human=True)
-    assert decide(READY, memory=memory) == asked
-    assert isinstance(decide(moved(READY), memory=memory), Merge), "a push makes a new beginning"
-
-
-def test_where_a_refusal_names_the_queue_the_forge_is_let_to_merge() -> None:
-    memory = remember_refused_merge(NOTHING, HEAD, "Changes must be made through the merge queue")
-    assert decide(READY, memory=memory) == QUEUED
-    assert isinstance(decide(READY._replace(is_auto_merging=True), memory=memory), Wait)
-
-
-def test_what_only_a_queue_merges_is_given_to_it_and_asked_for_less_and_less_often() -> None:
-    ready, rules, words = READY._replace(has_queue=True), MergeRules(MergePolicy.AUTO), "checks are expected"
-    assert decide(ready) == QUEUED, "whether or not auto-merge is allowed"
-    assert isinstance(decide(ready, MergePolicy.MANUAL), Wait)
-    memory, now, began = NOTHING, datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
-    for _ in range(ENOUGH_DELAYS):
-        assert decide_merge(ready, rules, memory, 7, now) == QUEUED
-        memory = remember_not_yet(memory, NotYet.QUEUE, HEAD, words, now)
-        waits = decide_merge(ready, rules, memory, 7, now)
-        why = "the forge does not take #7 into its merge queue: checks are expected"
-        if not not_yet(memory, NotYet.QUEUE, HEAD).are_enough:
-            assert waits == Wait(why)
-            while isinstance(decide_merge(ready, rules, memory, 7, now), Wait):
-                now += timedelta(seconds=5)
-    assert waits == Wait(f"a person is needed: {why}", needs_human=True)
-    assert timedelta(minutes=15) < now - began < timedelta(minutes=25)
-    assert decide_merge(moved(ready), rules, memory, 7, now)[0] is MergeMethod.MERGE, "a push makes a new beginning"
-
-
-def test_an_update_that_is_refused_again_and_again_gives_up_the_turn() -> None:
-    behind, memory, words = READY._replace(is_behind=True), NOTHING, "protected branch"
-    for _ in range(ENOUGH_REFUSALS):
-        assert isinstance(decide(behind, memory=memory), UpdateBranch)
-        memory = remember_refused_update(memory, HEAD, words)
-    why = f"a person is needed: the forge refuses to bring #7 up to date with main: {words}"
-    assert decide(behind, memory=memory) == Wait(why, needs_human=True)
-    assert isinstance(decide(moved(behind), memory=memory), UpdateBranch)
-
-
 def test_what_may_be_merged_is_not_handed_over() -> None:
     assert decide(READY._replace(can_auto_merge=True)) == NOW
 
@@ -308,25 +253,6 @@ def test_a_refusal_to_merge_by_itself_holds_for_that_head() -> None:
     assert decide(offered, memory=memory) == Wait("#7 waits for checks: test")
     assert isinstance(decide(moved(offered), memory=memory), EnableAutoMerge)
     assert decide(READY._replace(can_auto_merge=True), memory=memory) == NOW
-
-
-def test_what_the_forge_refuses_for_long_is_told_to_a_person() -> None:
-    locked = READY._replace(
-        pull_request=OPEN._replace(updated_at="2026-01-02T12:00:00Z"), blocked_by="its branch is locked"
-    )
-    soon, late = datetime(2026, 1, 2, 13, 0, tzinfo=UTC), datetime(2026, 1, 2, 13, 1, tzinfo=UTC)
-    waits = Wait("#7 may not be merged yet: its branch is locked")
-    rules = MergeRules(MergePolicy.AUTO)
-    assert decide_merge(locked, rules, NOTHING, 7, soon) == waits
-    assert decide_merge(locked, rules, NOTHING, 7, late) == Wait(
-        "a person is needed: #7 may not be merged yet: its branch is locked", needs_human=True
-    )
-    remarked = decide_merge(locked._replace(remarks=(REMARK,)), rules, NOTHING, 7, late)
-    assert isinstance(remarked, Rework)
-    answered = moved(locked._replace(remarks=(REMARK,)))
-    memory = remember(NOTHING, remarked, HEAD)
-    assert decide_merge(answered, rules, memory, 7, late) == waits, "new remarks are still to be worked on"
-    assert isinstance(decide_merge(locked, MergeRules(MergePolicy.MANUAL), NOTHING, 7, late), Wait)
 
 
 def test_the_nearest_way_to_merge_that_is_allowed_is_taken() -> None:

@@ -12,6 +12,7 @@ from parallel_workers.decisions.refusals import (
     ENOUGH_DELAYS,
     ENOUGH_REFUSALS,
     NotYet,
+    remember_handed_over,
     remember_not_yet,
     remember_refused_merge,
     remember_refused_update,
@@ -43,10 +44,16 @@ for _ in range(ENOUGH_REFUSALS):
     NO_UPDATE = remember_refused_update(NO_UPDATE, HEAD, "*reason*")
     NO_MERGE = remember_refused_merge(NO_MERGE, HEAD, "*reason*")
 QUEUE = remember_refused_merge(ReworkMemory(), HEAD, "use the merge queue")
-NO_QUEUE = ReworkMemory()
-for _ in range(ENOUGH_DELAYS):
-    NO_QUEUE = remember_not_yet(NO_QUEUE, NotYet.QUEUE, HEAD, "*reason*", datetime(2026, 1, 2, tzinfo=UTC))
 LONG_AGO, NOW = "2026-01-02T12:00:00Z", datetime(2026, 1, 3, tzinfo=UTC)
+THEN = datetime(2026, 1, 2, tzinfo=UTC)
+NO_QUEUE = STILL_BEHIND = NOT_MERGED = ReworkMemory()
+for _ in range(ENOUGH_DELAYS):
+    NO_QUEUE = remember_not_yet(NO_QUEUE, NotYet.QUEUE, HEAD, "*reason*", THEN)
+    STILL_BEHIND = remember_not_yet(STILL_BEHIND, NotYet.UPDATE, HEAD, "its branch was updated", THEN)
+    NOT_MERGED = remember_not_yet(NOT_MERGED, NotYet.MERGE, HEAD, "*reason*", THEN)
+JUST_GIVEN = remember_handed_over(ReworkMemory(), HEAD, NOW)
+LET_GO = remember_handed_over(ReworkMemory(), HEAD, THEN)
+OUT_OF_QUEUE = remember_handed_over(remember_handed_over(LET_GO, HEAD, THEN), HEAD, THEN)
 SITUATIONS = [
     (1, READY._replace(pull_request=OPEN._replace(state=PullRequestState.MERGED)), AUTO, (), 7),
     (2, READY._replace(pull_request=OPEN._replace(state=PullRequestState.CLOSED, reason="*reason*")), AUTO, (), 7),
@@ -66,20 +73,25 @@ SITUATIONS = [
     (13, CONFLICT, AUTO, (), 7),
     (13, CONFLICT, AUTO, (conflict_fingerprint(HEAD),), 7),
     (13, CONFLICT, AUTO, (), 3),
-    (14, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
-    (15, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
-    (16, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
-    (17, BEHIND, AUTO, (), 7),
-    (17, BEHIND, AUTO, (), 3),
-    (17, BEHIND, AUTO, NO_UPDATE.handled, 7),
-    (18, READY._replace(is_auto_merging=True), AUTO, (), 7),
-    (19, READY, MANUAL, (), 7),
-    (20, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
-    (20, READY._replace(pull_request=OPEN._replace(updated_at=LONG_AGO), blocked_by="*reason*"), AUTO, (), 7),
-    (21, READY, AUTO, (), 7),
-    (21, READY, AUTO, QUEUE.handled, 7),
-    (21, READY._replace(has_queue=True), AUTO, NO_QUEUE.handled, 7),
-    (21, READY, AUTO, NO_MERGE.handled, 7),
+    (14, READY, AUTO, LET_GO.handled, 7),
+    (14, READY._replace(has_queue=True), AUTO, OUT_OF_QUEUE.handled, 7),
+    (14, READY, AUTO, JUST_GIVEN.handled, 7),
+    (15, READY._replace(mergeable=Mergeable.UNKNOWN), AUTO, (), 7),
+    (16, READY._replace(review=ReviewState.REQUIRED), AUTO, (), 7),
+    (17, READY._replace(checks=(PENDING._replace(name="build"),)), AUTO, (), 7),
+    (18, BEHIND, AUTO, (), 7),
+    (18, BEHIND, AUTO, (), 3),
+    (18, BEHIND, AUTO, NO_UPDATE.handled, 7),
+    (18, BEHIND, AUTO, STILL_BEHIND.handled, 7),
+    (19, READY._replace(is_auto_merging=True), AUTO, (), 7),
+    (20, READY, MANUAL, (), 7),
+    (21, READY._replace(blocked_by="*reason*"), AUTO, (), 7),
+    (21, READY._replace(pull_request=OPEN._replace(updated_at=LONG_AGO), blocked_by="*reason*"), AUTO, (), 7),
+    (22, READY, AUTO, (), 7),
+    (22, READY, AUTO, QUEUE.handled, 7),
+    (22, READY._replace(has_queue=True), AUTO, NO_QUEUE.handled, 7),
+    (22, READY, AUTO, NO_MERGE.handled, 7),
+    (22, READY, AUTO, NOT_MERGED.handled, 7),
 ]
 
 

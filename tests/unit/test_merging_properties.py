@@ -25,6 +25,7 @@ from parallel_workers.decisions.merge_decisions import (
 from parallel_workers.decisions.merging import decide_merge
 from parallel_workers.decisions.refusals import (
     NotYet,
+    remember_handed_over,
     remember_not_yet,
     remember_refused_merge,
     remember_refused_update,
@@ -173,18 +174,23 @@ def test_the_forge_is_asked_to_merge_or_update_only_what_is_good_so_far(
 
 
 @MANY
-@given(snapshots, rules, fronts, st.sampled_from(["no", "use the merge queue"]))
-def test_what_the_forge_refuses_is_asked_for_a_few_times_only(
+@given(snapshots, rules, fronts, st.sampled_from(["no", "use the merge queue", "yes"]))
+def test_what_is_asked_for_in_vain_is_asked_for_a_few_times_only(
     snapshot: PullRequestSnapshot, rule: MergeRules, front: int | None, words: str
 ) -> None:
+    """Whether the forge says no, or says yes (to a merge: not yet) and nothing comes of it."""
     memory, head = ReworkMemory(), snapshot.pull_request.head_sha
-    for _ in range(40):
+    for _ in range(60):
         decision = decide_merge(snapshot, rule, memory, front)
         match decision:
             case Merge():
-                memory = remember_refused_merge(memory, head, words)
+                refused = remember_refused_merge(memory, head, words)
+                memory = remember_not_yet(memory, NotYet.MERGE, head, words, NOW) if words == "yes" else refused
             case UpdateBranch():
-                memory = remember_refused_update(memory, head, words)
+                refused = remember_refused_update(memory, head, words)
+                memory = remember_not_yet(memory, NotYet.UPDATE, head, words, NOW) if words == "yes" else refused
+            case EnableAutoMerge() if words == "yes":
+                memory = remember_handed_over(memory, head, NOW)
             case EnableAutoMerge(to_queue=True):
                 memory = remember_not_yet(memory, NotYet.QUEUE, head, words, NOW)
             case EnableAutoMerge():

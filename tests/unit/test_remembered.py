@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flows.flow_names import LABEL_PREFIX
 from flows.remembered import Remembered, read_remembered
 from parallel_workers.decisions.merge_decisions import Merge, Rework, ReworkKind, ReworkMemory, UpdateBranch
+from parallel_workers.decisions.refusals import remember_handed_over, remember_refused_merge
 from parallel_workers.decisions.rework_memory import conflict_fingerprint, is_unchanged, review_fingerprint
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Remark
 from parallel_workers.spec import MergeMethod
@@ -36,6 +39,12 @@ def test_a_rework_under_way_is_decided_on_again_after_a_restart_and_not_once_it_
         assert asked.fingerprint in ended.memory.handled
         assert (ended.memory.rounds, ended.pending) == (rounds, ())
         assert again(begun.begun(asked, HEAD)).ended() == ended, "begun twice, it counts once"
+
+
+def test_what_the_forge_refused_or_agreed_to_is_no_rework() -> None:
+    memory = remember_handed_over(remember_refused_merge(ReworkMemory(), HEAD, "no"), HEAD, datetime.now(UTC))
+    assert not again(Remembered(memory)).has_reworked
+    assert again(Remembered(memory)).memory == memory
 
 
 def test_a_head_that_a_rework_left_as_it_is_is_remembered() -> None:

@@ -71,6 +71,11 @@ class RefusedError(ForgeError):
         self.answer = answer
         super().__init__(f"{what}: {explain(answer)}", transient=is_transient(answer.status))
 
+    @property
+    def is_of_this_only(self) -> bool:
+        """Whether just this is refused, and lastingly; without a credential everything is."""
+        return not self.transient and self.answer.status != 401
+
 
 class UnknownOutcomeError(ForgeError):
     """The answer to a write was lost: it may have been done. Look before doing it again."""

@@ -6,6 +6,8 @@ import hashlib
 import threading
 from typing import Any
 
+from loguru import logger
+
 from parallel_workers.adapters.github.answers import RefusedError
 from parallel_workers.adapters.github.api import RepositoryApi
 from parallel_workers.adapters.github.bodies import BODY_MAX_CHARS
@@ -26,13 +28,22 @@ class HumanAsker:
         self._lock = threading.Lock()
 
     def ask(self, number: int, text: str) -> Any:
-        """See ports.Forge; the labels of the pull request afterwards. Raises ForgeError."""
+        """See ports.Forge; the labels of the pull request afterwards. Raises ForgeError.
+
+        The label is put on, too, where nobody may comment, such as in a locked conversation.
+        """
         with self._lock:
             if not self._is_said(number, text):
-                write_once(
-                    lambda: self._say(number, text), lambda: self._is_said(number, text) or None, self._api.timing
-                )
-                reach("github.comment-made")
+                try:
+                    write_once(
+                        lambda: self._say(number, text), lambda: self._is_said(number, text) or None, self._api.timing
+                    )
+                except RefusedError as error:
+                    if not error.is_of_this_only:
+                        raise
+                    logger.warning("a person is asked by a label only: {}", error)
+                else:
+                    reach("github.comment-made")
             self._labels.ensure_label(NEEDS_HUMAN_LABEL)
             what = f"label pull request #{number}"
             body = {"labels": [NEEDS_HUMAN_LABEL]}

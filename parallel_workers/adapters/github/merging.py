@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parallel_workers.adapters.github.answers import Answer, RefusedError, UnknownOutcomeError
-from parallel_workers.adapters.github.api import RepositoryApi
+from parallel_workers.adapters.github.api import GraphAnswer, RepositoryApi
 from parallel_workers.adapters.github.bodies import closed_body
 from parallel_workers.adapters.github.queries import (
     AUTO_MERGE_QUERY,
@@ -78,7 +78,7 @@ class Merger:
         node_id = self._watcher.node_id(number)
         meant = {"pullRequestId": node_id, "expectedHeadOid": head_sha}
         what = f"have GitHub merge pull request #{number}"
-        answer = self._api.mutate(what, ENABLE_AUTO_MERGE, {"input": {**meant, "mergeMethod": method.name}})
+        answer = self._mutate(what, ENABLE_AUTO_MERGE, {**meant, "mergeMethod": method.name})
         reach("github.auto-merge-enabled")
         refusals = answer.errors
         made = (answer.data.get("enablePullRequestAutoMerge") or {}).get("pullRequest")
@@ -86,7 +86,7 @@ class Merger:
         if _is_handed_over(node):  # a second time is refused
             refusals = ()
         elif node.get("isMergeQueueEnabled"):
-            refusals = self._api.mutate(what, ENTER_QUEUE, {"input": meant}).errors
+            refusals = self._mutate(what, ENTER_QUEUE, meant).errors
         self._watcher.look_again(number)
         return "; ".join(refusals)
 
@@ -115,7 +115,16 @@ class Merger:
 
     def _mutate_one(self, number: int, text: str, wish: Json) -> tuple[str, ...]:
         what = f"have GitHub no longer merge pull request #{number}"
-        return self._api.mutate(what, text, {"input": wish}).errors
+        return self._mutate(what, text, wish).errors
+
+    def _mutate(self, what: str, text: str, wish: Json) -> GraphAnswer:
+        """The answer, with a refusal of the whole call among its errors."""
+        try:
+            return self._api.mutate(what, text, {"input": wish})
+        except RefusedError as error:
+            if not error.is_of_this_only:
+                raise
+            return GraphAnswer({}, (str(error),), 0)
 
     def update_branch(self, number: int, head_sha: str) -> str:
         """See ports.Forge. PyGithub's own turns a 403 and a 422 into the same False."""
@@ -172,21 +181,23 @@ class Merger:
         if answer.status == 409 or pull_request.head_sha != meant:
             return _head_moved(pull_request, meant)
         if answer.status not in {405, 422}:
-            raise RefusedError(f"merge pull request #{pull_request.number}", answer)
+            why = _why_refused(f"merge pull request #{pull_request.number}", answer)
+            return MergeAttempt(MergeOutcome.REFUSED, why, pull_request)
         if any(answer.names(word) for word in _CONFLICT_WORDS):
             files = self._find_conflicts(pull_request)
             if files:
                 return MergeAttempt(MergeOutcome.CONFLICT, _conflict(pull_request, files), pull_request, files)
         is_lasting = any(answer.names(word) for word in _LASTING_WORDS)
         if not is_lasting and any(answer.names(word) for word in _PASSING_WORDS):
-            return MergeAttempt(MergeOutcome.WAIT, f"GitHub does not merge it yet: {answer.message}", pull_request)
+            why = f"GitHub does not merge it yet: {answer.message}"
+            return MergeAttempt(MergeOutcome.WAIT, why, pull_request, is_not_yet=True)
         reason = f"GitHub refuses to merge it: {answer.message or f'status {answer.status}'}"
         needs_queue = answer.names(_QUEUE_WORDS)
         return MergeAttempt(MergeOutcome.REFUSED, reason, pull_request, needs_queue=needs_queue)
 
     def _why_not_updated(self, what: str, number: int, answer: Answer, head_sha: str) -> str:
         if answer.status != 422:
-            raise RefusedError(what, answer)
+            return _why_refused(what, answer)
         now = self._watcher.fetch(number)
         if now.state is not PullRequestState.OPEN:
             return f"it is {now.state.value}"
@@ -197,6 +208,14 @@ class Merger:
             return ""
         files = self._find_conflicts(now) if answer.names("conflict") else ()
         return _conflict(now, files) if files else answer.message
+
+
+def _why_refused(what: str, answer: Answer) -> str:
+    """Words for a refusal of just this; any other one is raised."""
+    error = RefusedError(what, answer)
+    if not error.is_of_this_only:
+        raise error
+    return str(error)
 
 
 def _texts(pull_request: PullRequest, method: MergeMethod) -> Json:
