@@ -74,10 +74,14 @@ def test_no_repository_is_said_plainly(tmp_path: Path) -> None:
         open_repository(tmp_path / "nothing")
 
 
-def test_identity_is_the_remotes_url_without_credentials(clone: Path, git: Git) -> None:
-    git(clone, "remote", "set-url", "origin", "https://user:s3cret@host.invalid/group/project.git")
+@pytest.mark.parametrize(
+    "url", ["https://user:s3cret@host.invalid/group/project.git", "git@host.invalid:group/project"]
+)
+def test_identity_is_the_place_of_the_remote_without_credentials(clone: Path, git: Git, url: str) -> None:
+    """Two machines that reach it in different ways, and one that changes the way, mean the same workers."""
+    git(clone, "remote", "set-url", "origin", url)
 
-    assert open_repository(clone).identity == "https://host.invalid/group/project.git"
+    assert open_repository(clone).identity == "host.invalid/group/project"
 
 
 def test_identity_tells_two_relative_remotes_of_one_spelling_apart(

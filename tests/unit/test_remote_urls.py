@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallel_workers.errors import GitCommandError
-from parallel_workers.remote_urls import redact_urls, without_credentials
+from parallel_workers.remote_urls import name_place, redact_urls, without_credentials
 
 _MARK = "SEKRET"
 # all that may stand in user and password; the mark is never part of it
@@ -57,3 +57,31 @@ def test_the_sentence_around_stays() -> None:
     said = "fatal: unable to access 'https://bob:x@host.invalid/x.git?t=1': Could not resolve host: host.invalid"
     told = "fatal: unable to access 'https://host.invalid/x.git': Could not resolve host: host.invalid"
     assert redact_urls(said) == told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://GitHub.invalid/group/x",
+        "https://user:pass@github.invalid:443/group/x.git/",
+        "http://github.invalid/group/x.git?a=b",
+        "ssh://git@github.invalid:2222/group/x.git",
+        "git@github.invalid:group/x.git",
+        "github.invalid:/group/x",
+    ],
+)
+def test_a_repository_has_one_name_however_it_is_reached(url: str) -> None:
+    assert name_place(url) == "github.invalid/group/x"
+
+
+def test_other_places_have_other_names() -> None:
+    urls = [
+        "https://a.invalid/x",
+        "https://b.invalid/x",
+        "https://a.invalid:8443/x",
+        "https://a.invalid/X",
+        "a:x",
+        "::",
+    ]
+    assert len({name_place(url) for url in urls}) == len(urls)
+    assert name_place("https://[::1]:8443/x.git") == "::1:8443/x"

@@ -27,7 +27,7 @@ from parallel_workers.adapters.git.opened import OpenedRepository, Remote
 from parallel_workers.adapters.git.repository_lock import DEFAULT_TIMEOUT_SECONDS, RepositoryLock
 from parallel_workers.adapters.git.shared_fetch import SharedFetches
 from parallel_workers.errors import BaseBranchError
-from parallel_workers.remote_urls import local_path, without_credentials
+from parallel_workers.remote_urls import local_path, name_place
 from parallel_workers.rescues import Rescue, RestoredRescue
 from parallel_workers.worktrees import (
     BranchWork,
@@ -107,7 +107,7 @@ class GitPythonRepository:
 
     @property
     def identity(self) -> str:
-        """What names this repository on any machine: its remote's URL without credentials, else its path.
+        """What names this repository on any machine: where its remote is, however it is reached, else its path.
 
         A remote named by a relative path is named by where that leads: two clones may both say `../repo.git`.
         """
@@ -116,7 +116,7 @@ class GitPythonRepository:
         path = local_path(self.remote_url)
         if path is not None and not path.is_absolute():
             return str((self.path / path).resolve())
-        return without_credentials(self.remote_url)
+        return str(path) if path is not None else name_place(self.remote_url)
 
     def fetch_base(self, base_branch: str) -> str:
         """Bring the base up to date; callers at the same time share one fetch. Raises BaseBranchError."""
