@@ -102,10 +102,10 @@ def find_processes(scene: Scene) -> list[psutil.Process]:
     for each in psutil.process_iter():
         try:
             known = [each.cwd(), *each.cmdline(), *each.environ().values()]
+            if each.status() != psutil.STATUS_ZOMBIE and any(mark in text for text in known):
+                found.append(each)
         except psutil.Error:
             continue
-        if each.status() != psutil.STATUS_ZOMBIE and any(mark in text for text in known):
-            found.append(each)
     return found
 
 
