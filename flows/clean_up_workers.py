@@ -123,6 +123,8 @@ async def terminate(
                     removal = await _remove(record, force=True)
             except Timeout as held:
                 raise ParallelWorkersError(f"an engine runs {record.worker_id} again; its worktree is kept") from held
+            # what the engine said when it ended was that the work is in the worktree
+            await client.set_flow_run_state(run.id, Cancelled(message=f"terminated: {removal.reason}"), force=True)
             if on_removed is not None:
                 on_removed(removal.reason, removal.rescue_ref)
         ended: FlowRun = await client.read_flow_run(run.id)

@@ -82,8 +82,10 @@ async def test_terminate_ends_a_worker_and_with_force_saves_its_work_before_remo
     ended = await terminate(worker.worker_id, force=False)
     assert ended.prefect_state == "Cancelled"
     assert (tmp_path / "trees/sample/t/precious.txt").exists()
-    await terminate(worker.worker_id, force=True)
+    forced = await terminate(worker.worker_id, force=True)
     assert not (tmp_path / "trees/sample/t").exists()
+    assert "worktree removed; branch feature/t is kept" in forced.reason, "it is no longer said that it is kept"
+    assert "rescue restore" in forced.reason
     rescued = git(repository, "for-each-ref", "--format=%(refname)", "refs/parallel-workers/rescue/")
     assert git(repository, "show", f"{rescued}:precious.txt") == "precious"
 
