@@ -281,6 +281,7 @@ async def _finish(order: TaskOrder, merged: PullRequest, done: WorkReport | None
 
 
 async def _enter(order: TaskOrder, state: WorkerState, reason: str) -> None:
+    reason = without_secrets(reason)
     current_engine().state_changed(order, state, reason)
     worker_event(order, state.value.lower(), reason)
     await current_engine().session(order).enter(enter_state(state, reason))

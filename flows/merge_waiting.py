@@ -9,7 +9,7 @@ from typing import NamedTuple, assert_never
 from prefect import get_run_logger
 
 from flows.events import worker_event
-from flows.forge_credentials import secret_values
+from flows.forge_credentials import secret_values, without_secrets
 from flows.limits import COMMENT, ENABLE, MERGE, UPDATE, forge_writes
 from flows.local_engine import current_engine
 from flows.peers import read_peers
@@ -341,6 +341,7 @@ class _MergeWait:
 
         A hundred that wait for their turn have a new reason at each merge of another.
         """
+        reason = without_secrets(reason)
         if self._session.waiting_for != reason:
             self._session.waiting_for = reason
             current_engine().state_changed(self._order, WorkerState.PR_OPEN, reason)

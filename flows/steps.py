@@ -11,9 +11,10 @@ from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
+from flows.forge_credentials import without_secrets
 from flows.forge_pauses import wait_for_forge
 from parallel_workers.decisions.retrying import should_retry
-from parallel_workers.errors import ForgeBusyError
+from parallel_workers.errors import ForgeBusyError, ParallelWorkersError
 from parallel_workers.spec import TaskOrder
 
 RETRIES = 3
@@ -33,7 +34,7 @@ def step(name: str, *, keep_result: CachePolicy | None = None) -> Callable[[Asyn
 
     Steps look before they act, so a run that is taken up again repeats them; only with `keep_result` is the result
     stored (as JSON) and given back instead. A forge that is not to be asked before some time is asked then: that is no
-    failure, and uses up no retry.
+    failure, and uses up no retry. Errors of ours are raised without secrets, since Prefect shows what they say.
     """
 
     def make(function: AsyncFunction[P, R]) -> AsyncFunction[P, R]:
@@ -44,6 +45,9 @@ def step(name: str, *, keep_result: CachePolicy | None = None) -> Callable[[Asyn
                     return await function(order, *args, **kwargs)
                 except ForgeBusyError as busy:
                     await wait_for_forge(order, busy)
+                except ParallelWorkersError as error:
+                    error.args = tuple(without_secrets(one) if isinstance(one, str) else one for one in error.args)
+                    raise
 
         return cast("AsyncFunction[P, R]", made(patient))
 

@@ -89,7 +89,7 @@ async def _needs_human(server: ServerAddress, worker: str) -> str:
             await asyncio.sleep(0.2)
 
 
-async def test_a_secret_in_an_agents_last_words_is_in_no_event_state_or_log(
+async def test_a_secret_in_what_an_agent_or_the_remote_says_is_in_no_event_state_or_log(
     prefect_server: ServerAddress,
     make_repository: Callable[..., Path],
     tmp_path: Path,
@@ -98,12 +98,18 @@ async def test_a_secret_in_an_agents_last_words_is_in_no_event_state_or_log(
 ) -> None:
     known, shaped = f"value-{secrets.token_hex(12)}", f"ghp_{secrets.token_hex(18)}"
     monkeypatch.setenv("GITHUB_TOKEN", known)
-    batch = shell_batch(make_repository(), {"TELLS": {"shell": f"echo 'I saw {known} and {shaped}'; exit 3"}})
+    repository = make_repository(bare_remote=True)
+    hook = repository.parent / "repo.git/hooks/pre-receive"
+    said = f"echo 'The remote saw {known} and {shaped}' >&2; exit 1"
+    hook.write_text(f"#!/bin/sh\ngrep -q feature/pushes || exit 0\n{said}\n", encoding="utf-8")
+    hook.chmod(0o755)
+    tells = {"shell": f"echo 'I saw {known} and {shaped}'; exit 3"}
+    batch = shell_batch(repository, {"TELLS": tells, "PUSHES": {}})
     outcome = await carry_out(batch, options=RunOptions(worktree_root=str(tmp_path / "trees"), poll_seconds=0.2))
-    (task,) = outcome.tasks
-    event = await _needs_human(prefect_server, task.worker_id)
-    for told in (event, task.reason):
-        assert "agent ended 3\n  I saw [redacted] and [redacted]" in told
+    words = {"TELLS": "agent ended 3\n  I saw [redacted] and [redacted]", "PUSHES": "saw [redacted] and [redacted]"}
+    for task in outcome.tasks:
+        for told in (await _needs_human(prefect_server, task.worker_id), task.reason):
+            assert words[task.task_id] in told
     assert "I saw [redacted]" in caplog.text
     assert known not in caplog.text
     assert shaped not in caplog.text
