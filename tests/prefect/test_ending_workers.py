@@ -13,15 +13,17 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelling
 
 from deployments.embedded_server import ServerAddress
+from flows.cancellation import LOOK_SECONDS
 from flows.clean_up_workers import clean_up, terminate
 from flows.run_batch import RunOptions, carry_out
 from flows.watch_pull_requests import watch
 from flows.worker_states import get_worker, list_workers, set_worker_state
+from parallel_workers.identity import PULL_REF_PREFIX
 from parallel_workers.lifecycle import WorkerState
 from parallel_workers.progress import WorkerRecord
 from tests.agent_at_work import AgentAtWork, assert_ended_and_kept
 from tests.conftest import Git
-from tests.prefect.batches import shell_batch
+from tests.prefect.batches import WRITE_FILE, shell_batch
 from tests.prefect.observers import Recorder
 
 MakeRepository = Callable[..., Path]
@@ -70,6 +72,39 @@ async def test_each_way_to_cancel_ends_the_whole_agent_keeps_the_work_and_says_s
 def cancel_by_prefect(run_id: str) -> None:
     """As somebody does with Prefect's own command."""
     subprocess.run([sys.executable, "-m", "prefect", "flow-run", "cancel", run_id], check=True, capture_output=True)
+
+
+async def test_a_cancel_while_it_hands_in_lets_that_end_and_the_next_run_goes_on(
+    prefect_server: ServerAddress, make_repository: MakeRepository, git: Git, tmp_path: Path
+) -> None:
+    repository = make_repository(bare_remote=True)
+    hook, begun, go_on = repository.parent / "repo.git/hooks/pre-receive", tmp_path / "begun", tmp_path / "go on"
+    waits = f"touch '{begun}'; while ! test -e '{go_on}'; do sleep 0.1; done"
+    hook.write_text(f"#!/bin/sh\nif grep -q feature/t; then {waits}; fi\n", encoding="utf-8")
+    hook.chmod(0o755)
+    shell = f"echo x >> '{tmp_path}/runs'; {WRITE_FILE}"
+    batch, options = shell_batch(repository, {"T": {"shell": shell}}), RunOptions(worktree_root=str(tmp_path / "trees"))
+    running = asyncio.create_task(carry_out(batch, options=options))
+    async with asyncio.timeout(120):
+        while not begun.exists():  # noqa: ASYNC110 - another process tells
+            await asyncio.sleep(0.1)
+    worker = await worker_of(repository, "T")
+    async with get_client() as client:
+        await client.set_flow_run_state(UUID(worker.flow_run_id), Cancelling())
+    await asyncio.sleep(LOOK_SECONDS + 1)
+    go_on.touch()
+    (task,) = (await asyncio.wait_for(running, 120)).tasks
+    assert task.result == "cancelled"
+    stopped = await worker_of(repository, "T")
+    assert (stopped.state, stopped.prefect_state) == (WorkerState.UNKNOWN, "Cancelled")
+    pushed = git(repository.parent / "repo.git", "rev-parse", "feature/t")
+    assert pushed == git(tmp_path / "trees/sample/t", "rev-parse", "HEAD")
+
+    (again,) = (await carry_out(batch, options=options)).tasks
+    assert again.result == "merged"
+    assert (tmp_path / "runs").read_text() == "x\n", "the agent is paid once"
+    pulls = git(repository.parent / "repo.git", "for-each-ref", PULL_REF_PREFIX).splitlines()
+    assert len(pulls) == 2, "head and record of one pull request"
 
 
 async def test_terminate_ends_a_worker_and_with_force_saves_its_work_before_removing(
