@@ -75,6 +75,18 @@ def test_another_batchs_dead_workers_are_put_back_and_a_live_one_is_left_alone(
     assert product.run(dead.spec).results() == {"T1": "merged"}
 
 
+def test_two_engines_that_begin_a_batch_at_once_pay_each_agent_once(product: Product, tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "at-once")
+    names = ["T1", "T2", "T3"]
+    tasks = [{"id": name, "shell": f"echo {name} >> '{tmp_path}/runs'; echo x > {name}.txt"} for name in names]
+    write_batch(scene.spec, scene.repository, tasks)
+    both = [product.begin(*RUN, str(scene.spec)) for _ in range(2)]
+    for engine in both:
+        ended = finish(engine)
+        assert ended.results() == dict.fromkeys(names, "merged"), ended.stderr
+    assert sorted((tmp_path / "runs").read_text().split()) == names
+
+
 def test_a_second_engine_on_a_batch_says_so_and_waits_until_the_first_is_dead(product: Product, tmp_path: Path) -> None:
     scene, gate = make_scene(tmp_path, "two-engines"), tmp_path / "gate"
     shell = f'echo $$ >> "{tmp_path}/begun"; while ! test -e "{gate}"; do sleep 0.05; done; echo x > x.txt'
