@@ -9,6 +9,7 @@ import pytest
 
 from parallel_workers.adapters.git import deletion
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
+from parallel_workers.adapters.git.seen_files import SeenFiles
 from parallel_workers.errors import GitCommandError
 from parallel_workers.identity import worker_ref
 from parallel_workers.worktrees import WorktreePlan
@@ -197,7 +198,7 @@ def test_another_worker_is_not_touched(
 def test_a_file_that_cannot_be_deleted_is_no_failure_of_a_merged_worker(
     repository: GitPythonRepository, plan: WorktreePlan, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(entry: Path) -> None:
+    def refuse(entry: Path, _seen: SeenFiles) -> None:
         raise PermissionError(13, "Permission denied", str(entry))
 
     with monkeypatch.context() as patched:

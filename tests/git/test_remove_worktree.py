@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from parallel_workers.adapters.git import deletion
+from parallel_workers.adapters.git import deletion, removal
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
+from parallel_workers.adapters.git.seen_files import SeenFiles
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError, UsageError, WorktreeConflictError
 from parallel_workers.worktrees import ForgottenWorktree, WorktreePlan
 from tests.conftest import Git
@@ -221,8 +223,8 @@ def test_what_is_written_while_it_is_deleted_is_saved_at_the_next_try(
     (plan.path / "early.txt").write_text("early", encoding="utf-8")
     real = deletion.delete_tree
 
-    def write_late(entry: Path) -> None:
-        real(entry)
+    def write_late(entry: Path, seen: SeenFiles) -> None:
+        real(entry, seen)
         (entry.parent / "late.txt").write_text("late", encoding="utf-8")
 
     with monkeypatch.context() as patched:
@@ -238,6 +240,47 @@ def test_what_is_written_while_it_is_deleted_is_saved_at_the_next_try(
     (first,) = (rescue.ref for rescue in repository.list_rescues() if rescue.ref != gone.rescue_ref)
     assert git(repository.path, "show", f"{first}:early.txt") == "early"
     assert f"saved as {first}" in "".join(said), "it has what was deleted meanwhile"
+    assert repository.list_worktrees() == ()
+
+
+@pytest.mark.parametrize("name", ["README.md", "folder/new.txt", "untracked.txt"])
+def test_what_changes_after_the_last_look_is_not_deleted(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A program that had the file open writes to it, wherever the folder is by then."""
+    (plan.path / "untracked.txt").write_text("early", encoding="utf-8")
+    (plan.path / "folder").mkdir()
+    open_folder = os.open(plan.path, os.O_RDONLY)
+
+    def write_late(point: str) -> None:
+        if point == "removal.looked-again":
+            opened = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, dir_fd=open_folder)
+            os.write(opened, b"later")
+            os.close(opened)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(removal, "reach", write_late)
+        with pytest.raises(ParallelWorkersError, match="something still writes to it"):
+            repository.remove_worktree(plan.path, force=True)
+    os.close(open_folder)
+    (gone,) = repository.prune()
+    assert git(repository.path, "show", f"{gone.rescue_ref}:{name}") == "later"
+
+
+def test_files_with_several_names_and_links_are_deleted(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("stays", encoding="utf-8")
+    (plan.path / "one").hardlink_to(outside)
+    (plan.path / "two").hardlink_to(outside)
+    (plan.path / "folder").symlink_to(tmp_path)
+    (plan.path / "deep/er").mkdir(parents=True)
+    (plan.path / "deep/er/nowhere").symlink_to("gone")
+    (plan.path / "deep").chmod(0o500)
+    repository.remove_worktree(plan.path, force=True)
+    assert not plan.path.exists()
+    assert outside.read_text(encoding="utf-8") == "stays"
     assert repository.list_worktrees() == ()
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from parallel_workers.adapters.git.layout import LinkedWorktree
 from parallel_workers.adapters.git.mounts import find_mounts
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
+from parallel_workers.adapters.git.seen_files import SeenFiles, delete_seen
 from parallel_workers.crash_points import reach
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
 
@@ -126,8 +127,8 @@ def move_back(linked: LinkedWorktree, begun: BegunDeletion) -> None:
     (linked.admin / _NOTE).unlink(missing_ok=True)
 
 
-def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
-    """Delete what was moved aside, then the record.
+def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion, seen: SeenFiles) -> None:
+    """Delete what was moved aside and was `seen` before it was looked at, then the record.
 
     Raises:
         ParallelWorkersError: a part of it cannot be deleted; all in it is saved, or will be at the next try.
@@ -143,7 +144,7 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
         if begun.aside.is_dir() and not begun.aside.is_symlink():
             begun.aside.chmod(stat.S_IRWXU)
             for entry in sorted(begun.aside.iterdir()):
-                delete_tree(entry)
+                delete_tree(entry, seen)
                 reach("removal.half-deleted")
             begun.aside.rmdir()
     except OSError as error:
@@ -194,16 +195,21 @@ def sweep_records(common_dir: Path) -> None:
         ended.rmdir()
 
 
-def delete_tree(path: Path) -> None:
-    """Delete a file, a link or a folder with all in it; links are deleted, not followed; read-only folders too."""
+def delete_tree(path: Path, seen: SeenFiles) -> None:
+    """Delete what was seen: a file, a link, or a folder with all in it; read-only folders too.
+
+    Raises:
+        OSError: ENOTEMPTY where something else is left, which stays; or something cannot be deleted.
+    """
     if path.is_symlink() or not path.is_dir():
-        path.unlink()
+        if seen.holds(str(path), path.lstat()):
+            path.unlink()
         return
     try:
-        shutil.rmtree(path)
+        delete_seen(path, seen)
     except PermissionError:
         _make_writable(str(path))
-        shutil.rmtree(path)
+        delete_seen(path, seen)
 
 
 def _make_writable(folder: str) -> None:

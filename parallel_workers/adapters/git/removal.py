@@ -29,6 +29,7 @@ from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import save_work
 from parallel_workers.adapters.git.saving import saved_or_kept
+from parallel_workers.adapters.git.seen_files import SeenFiles
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal
 from parallel_workers.errors import (
@@ -150,6 +151,7 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
 
 def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion, care: Care) -> str | None:
     """Look once more, now that nobody finds the folder any more: what was written since the first look is saved too."""
+    seen = SeenFiles(begun.aside)
     if not begun.looked_at:
         if not begun.aside.is_dir():
             return _remove_record(opened, linked, care) or begun.rescue_ref
@@ -164,7 +166,7 @@ def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeleti
         begun = BegunDeletion(begun.aside, rescue_ref or begun.rescue_ref, looked_at=True)
         note_deletion(linked, begun)
     reach("removal.looked-again")
-    finish_deletion(linked, begun)
+    finish_deletion(linked, begun, seen)
     return begun.rescue_ref
 
 

@@ -1,0 +1,59 @@
+"""Which files a folder held when it was looked at: what came or changed since was not saved, and is not deleted."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+class SeenFiles:
+    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._closed: list[str] = []
+        self._marks: set[int] = set()
+        for root, folders, files in os.walk(folder, onerror=self._note_closed):
+            for name in (*folders, *files):
+                path = os.path.join(root, name)  # noqa: PTH118 - a Path for each of a hundred thousand files is slow
+                status = os.lstat(path)
+                if not stat.S_ISDIR(status.st_mode):
+                    self._marks.add(_mark(path, status, knows_change=status.st_nlink == 1))
+
+    def _note_closed(self, error: OSError) -> None:
+        """A folder that cannot be read, not even by git: nothing in it can be told apart."""
+        self._closed.append(os.path.join(str(error.filename), ""))  # noqa: PTH118 - with a slash at its end
+
+    def holds(self, path: str, status: os.stat_result) -> bool:
+        """Whether a file is still as it was seen; `status` is what `lstat` says now."""
+        return (
+            _mark(path, status, knows_change=True) in self._marks
+            or _mark(path, status, knows_change=False) in self._marks
+            or path.startswith(tuple(self._closed))
+        )
+
+
+def _mark(path: str, status: os.stat_result, *, knows_change: bool) -> int:
+    """The time of the last change tells most; for a file with other names it tells of those, too, and is left out."""
+    changed = status.st_ctime_ns if knows_change else 0
+    return hash((path, status.st_ino, status.st_size, status.st_mtime_ns, changed))
+
+
+def delete_seen(folder: Path, seen: SeenFiles) -> None:
+    """Delete a folder with all in it that was seen; links are deleted, not followed.
+
+    Raises:
+        OSError: ENOTEMPTY where something was not seen, which stays; or something cannot be deleted.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for root, folders, files, opened in os.fwalk(folder, topdown=False, onerror=refuse):
+        for name in (*files, *folders):
+            status = os.stat(name, dir_fd=opened, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                os.rmdir(name, dir_fd=opened)
+            elif seen.holds(os.path.join(root, name), status):  # noqa: PTH118 - as above
+                os.unlink(name, dir_fd=opened)
+    folder.rmdir()
