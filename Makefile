@@ -23,7 +23,7 @@ demo: install ## install, then carry out examples/demo/tasks.yml and show what c
 	@$(PYTHON) examples/demo/run.py
 
 test: install-dev test-programs ## install with the development tools, then run the tests
-	$(PYTHON) -m pytest -n 4
+	$(PYTHON) -m pytest -n 4 $(PYTEST_OPTIONS)
 
 # PostgreSQL, Redis and nginx from Debian, started and stopped by the test itself; minutes, so not part of `make test`.
 TOPOLOGY_PACKAGES := postgresql redis-server nginx

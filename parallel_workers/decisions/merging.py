@@ -32,6 +32,7 @@ from parallel_workers.decisions.reworking import (
 )
 from parallel_workers.decisions.stopping_forge import stop_forge
 from parallel_workers.decisions.stuck import is_stuck
+from parallel_workers.markdown import one_line
 from parallel_workers.pull_request_snapshots import (
     NEEDS_HUMAN_LABEL,
     CheckState,
@@ -64,11 +65,10 @@ def decide_merge(
     (`manual`); the forge refuses; else merge it.
     """
     situation = Situation(snapshot, rules, memory, front, now)
-    for rule in _RULES:
-        decision = rule(situation)
-        if decision is not None:
-            return decision
-    return merge_now(situation)
+    answers = (rule(situation) for rule in _RULES)
+    decision = next((answer for answer in answers if answer is not None), None) or merge_now(situation)
+    # Names of checks and branches and what a person wrote are in it; a state, a table and a log show one line.
+    return decision._replace(reason=one_line(decision.reason))
 
 
 def is_overdue(pull_request: PullRequest, review_timeout: float, now: datetime) -> bool:
@@ -87,7 +87,7 @@ def _is_closed(situation: Situation) -> MergeDecision | None:
     pull_request = situation.snapshot.pull_request
     if pull_request.state is not PullRequestState.CLOSED:
         return None
-    why = f": {pull_request.reason}" if pull_request.reason else ""
+    why = f": {pull_request.reason}" if pull_request.reason.strip() else ""
     return GiveUp(f"pull request {situation.name} was closed without being merged{why}")
 
 
