@@ -237,5 +237,7 @@ def test_a_repository_that_is_renamed_meanwhile_is_followed(github: GitHubWorld)
     three = forge.ensure_pull_request(draft)
     assert forge.place == "octo/again"
     github.server.rename(github.repository.state, "and-again")
-    attempt = forge.merge_pull_request(three.number, MergeMethod.MERGE, three.head_sha)
+    attempt = forge.merge_pull_request(three.number, MergeMethod.SQUASH, three.head_sha)
     assert attempt.outcome is MergeOutcome.MERGED
+    github.server.rename(github.repository.state, "once-more")
+    assert forge.ensure_pull_request(draft).number == three.number

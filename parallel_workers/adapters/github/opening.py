@@ -51,6 +51,9 @@ class Opener:
             lock = self._locks[draft.head_branch]
         with lock:
             found = self._find(draft)
+            if found is None and self._api.is_renamed():
+                # PyGithub follows the redirect of a renamed repository, and leaves out that merged ones were asked for
+                found = self._find(draft)
             if found is not None and found.get("merged_at"):
                 return found
             is_new = found is None

@@ -48,7 +48,7 @@ _FULL_FIELDS = (
   reviews(last: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { nodes {
     id state body url author { __typename login } authorCanPushToRepository } }
   reviewThreads(last: THREADS) { totalCount nodes { id isResolved path line originalLine
-    comments(last: 10) { nodes { id body url author { __typename login }
+    comments(last: 50) { nodes { id body url author { __typename login }
       pullRequestReview { authorCanPushToRepository } } } } }
 """
 )
