@@ -71,7 +71,7 @@ async def _clean_up_one(record: WorkerRecord) -> CleanedUp:
             done = await _remove(record, force=False)
     except Timeout:
         done = _Removal(removed=False, reason="an engine is running it")
-    except ParallelWorkersError as error:
+    except (ParallelWorkersError, OSError) as error:
         done = _Removal(removed=False, reason=str(error))
     return CleanedUp(record.worker_id, record.task_id, *done)
 

@@ -37,7 +37,8 @@ class WorktreeContents(NamedTuple):
     `head_sha` is '' on an unborn branch. `loose_commit` is HEAD when it is detached at a commit that no ref keeps, or
     where HEAD was when its branch was deleted under it.
     `kept_ignored` are ignored files that `keep_ignored` names. `own_repositories` are folders with a repository
-    of their own whose files or commits exist nowhere else. `mounts` are places where something else is mounted.
+    of their own whose files or commits exist nowhere else; `own_modules` are git directories of submodules that are
+    checked out nowhere, with such commits. `mounts` are places where something else is mounted.
     `not_ours` says, in words, why the folder is not the worktree that is registered there; '' when it is.
     `folder_gone` leaves only what git itself recorded.
     """
@@ -56,6 +57,7 @@ class WorktreeContents(NamedTuple):
     own_refs: tuple[OwnRef, ...] = ()
     operation: StoppedOperation | None = None
     own_repositories: tuple[str, ...] = ()
+    own_modules: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     lock_reason: str | None = None
     not_ours: str = ""

@@ -128,7 +128,22 @@ def _refuse_own_repositories(contents: WorktreeContents, care: Care) -> Refuse |
         Obstacle.OWN_REPOSITORY,
         f"{contents.path} holds repositories of their own, with work that is nowhere else: "
         f"{_shown(contents.own_repositories)}",
-        f"Commit and push it there (git -C {first} status), or move it out of the worktree: mv {first} …",
+        f"Commit and push it there (git -C {first} status; git -C {first} log --all --reflog --not --remotes), "
+        f"or move it out of the worktree: mv {first} …",
+    )
+
+
+def _refuse_own_modules(contents: WorktreeContents, care: Care) -> Refuse | None:  # noqa: ARG001 - one of the rules
+    if not contents.own_modules:
+        return None
+    first = shlex.quote(contents.own_modules[0])
+    git = f"git --git-dir={first} --work-tree={first}"
+    return Refuse(
+        Obstacle.OWN_REPOSITORY,
+        f"{contents.path} has repositories of submodules that are not checked out, with work that is nowhere else: "
+        f"{_shown(contents.own_modules)}",
+        f"Look at it ({git} log --all --reflog --not --remotes) and push it "
+        f"({git} push origin COMMIT:refs/heads/NAME), or give it up: rm -rf {first}",
     )
 
 
@@ -165,7 +180,14 @@ def _refuse_work(contents: WorktreeContents, care: Care) -> Refuse | None:
     )
 
 
-_RULES: tuple[_Rule, ...] = (_refuse_not_ours, _refuse_mounts, _refuse_own_repositories, _refuse_locked, _refuse_work)
+_RULES: tuple[_Rule, ...] = (
+    _refuse_not_ours,
+    _refuse_mounts,
+    _refuse_own_repositories,
+    _refuse_own_modules,
+    _refuse_locked,
+    _refuse_work,
+)
 
 
 def _describe_own_refs(contents: WorktreeContents) -> list[str]:

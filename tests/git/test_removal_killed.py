@@ -17,7 +17,7 @@ import pytest
 
 from parallel_workers.adapters.git import deletion, removal
 from parallel_workers.adapters.git.repository import GitPythonRepository
-from parallel_workers.errors import GitCommandError, UnsavedWorkError
+from parallel_workers.errors import GitCommandError, ParallelWorkersError, UnsavedWorkError
 from parallel_workers.identity import RESCUE_REF_PREFIX
 from parallel_workers.worktrees import WorktreePlan
 from tests.conftest import Git
@@ -152,6 +152,44 @@ def test_the_task_can_be_begun_anew_after_a_kill(
     assert picture(tmp_path / "back") == before
 
 
+@pytest.mark.parametrize("point", ["removal.moved-aside", "removal.looked-again", "removal.half-deleted"])
+def test_what_a_program_writes_after_the_kill_is_saved_too(
+    repository: GitPythonRepository, plan: WorktreePlan, before: Picture, tmp_path: Path, point: str
+) -> None:
+    """One that was at work in the folder goes on there, whatever it is called by now."""
+    told = "read line; echo late > late.txt; echo more >> README.md; mv {} moved.txt; echo done; read line"
+    (tmp_path / "old.txt").write_text("old", encoding="utf-8")
+    os.utime(tmp_path / "old.txt", (1, 1))
+    program = subprocess.Popen(
+        ["sh", "-c", told.format(tmp_path / "old.txt")],
+        cwd=plan.path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdin
+    assert program.stdout
+    assert end(begin(repository, plan, PARALLEL_WORKERS_CRASH_AT=point)) == -signal.SIGKILL
+    program.stdin.write("go on\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "done\n"
+
+    if point != "removal.moved-aside":
+        with pytest.raises(ParallelWorkersError, match="something still writes to it"):
+            repository.remove_worktree(plan.path, force=True)
+    program.communicate("end\n")
+    repository.remove_worktree(plan.path, force=True)
+
+    pictures = []
+    for number, rescue in enumerate(repository.list_rescues()):
+        repository.restore_rescue(rescue, f"back-{number}", tmp_path / f"back-{number}")
+        pictures.append(picture(tmp_path / f"back-{number}"))
+    assert before in pictures
+    assert {b"late.txt", b"moved.txt"} <= pictures[0].keys()
+    assert (tmp_path / "back-0/README.md").read_text(encoding="utf-8").endswith("more\n")
+    assert list(plan.path.parent.iterdir()) == []
+
+
 def test_killed_at_any_moment(
     repository: GitPythonRepository, plan: WorktreePlan, before: Picture, tmp_path: Path
 ) -> None:
@@ -244,6 +282,45 @@ def test_what_is_written_late_stops_a_removal_that_was_not_forced(
 
     assert (plan.path / "late.txt").exists(), "it is back where it was"
     assert [path.name for path in plan.path.parent.iterdir()] == [plan.path.name]
+
+
+CHURN = """
+import os, sys
+build = os.open("build", os.O_RDONLY)
+print("begun", flush=True)
+while True:
+    try:
+        for number in range(20):
+            os.close(os.open(f"{number}.o", os.O_CREAT | os.O_WRONLY, dir_fd=build))
+        for number in range(20):
+            os.unlink(f"{number}.o", dir_fd=build)
+    except OSError:
+        sys.exit()
+"""
+
+
+def test_files_that_come_and_go_do_not_break_it_off(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git
+) -> None:
+    for number in range(4):
+        plan = make_plan(repository, f"TASK-{number}")
+        repository.ensure_worktree(plan)
+        (plan.path / "build").mkdir()
+        (plan.path / ".gitignore").write_text("build/\n", encoding="utf-8")
+        repository.commit_all(plan.path, "ignore")
+        builder = subprocess.Popen([sys.executable, "-c", CHURN], cwd=plan.path, stdout=subprocess.PIPE, text=True)
+        assert builder.stdout
+        builder.stdout.readline()
+        try:
+            repository.remove_worktree(plan.path, force=True)
+        except ParallelWorkersError as error:
+            assert "something still writes to it" in str(error)
+        finally:
+            builder.kill()
+            builder.communicate()
+        repository.prune()
+        assert list(plan.path.parent.iterdir()) == []
+    assert git(repository.path, "worktree", "list", "--porcelain").count("worktree ") == 1
 
 
 def test_two_removers_at_once(

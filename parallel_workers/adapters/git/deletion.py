@@ -36,12 +36,13 @@ _ENDED_NAME = re.compile(r".+-[0-9a-f]{8}")
 class BegunDeletion(NamedTuple):
     """A folder that is moved aside, and the rescue ref that has what was in it, if anything had to be saved.
 
-    `looked_at`: whether it was seen, after it had been moved, that all in it is saved.
+    `looked_at` is when the look began, after it had been moved, that found or saved all in it: nanoseconds by the clock
+    of its file system; 0 before there was one.
     """
 
     aside: Path
     rescue_ref: str | None
-    looked_at: bool = False
+    looked_at: int = 0
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def find_begun(linked: LinkedWorktree) -> BegunDeletion | None:
     """A deletion that was cut off after the folder had been moved aside; only the rest is to be deleted."""
     try:
         aside, rescue_ref, looked_at = json.loads((linked.admin / _NOTE).read_text(encoding="ascii"))
-        begun = BegunDeletion(Path(aside), rescue_ref, looked_at)
+        begun = BegunDeletion(Path(aside), rescue_ref, int(looked_at))
     except (FileNotFoundError, TypeError, ValueError):
         return None
     # beside the worktree and named by us, or it is not what we moved
@@ -150,7 +151,7 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion, seen: SeenFile
     except OSError as error:
         if error.errno == errno.ENOTEMPTY:
             # somebody still writes there: that is not what was looked at
-            note_deletion(linked, begun._replace(looked_at=False))
+            note_deletion(linked, begun._replace(looked_at=0))
             raise ParallelWorkersError(
                 f"{linked.path} is not removed completely: something still writes to it. End that program and remove "
                 "the worktree again; what it has written is saved then, too"
@@ -202,8 +203,9 @@ def delete_tree(path: Path, seen: SeenFiles) -> None:
         OSError: ENOTEMPTY where something else is left, which stays; or something cannot be deleted.
     """
     if path.is_symlink() or not path.is_dir():
-        if seen.holds(str(path), path.lstat()):
-            path.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            if seen.holds(str(path), path.lstat()):
+                path.unlink()
         return
     try:
         delete_seen(path, seen)

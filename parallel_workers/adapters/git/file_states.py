@@ -7,6 +7,12 @@ from typing import NamedTuple
 GONE = "000000"
 """The mode of what is not there: deleted from the index, or from the folder."""
 GITLINK = "160000"
+# how files are compared is not left to config that an agent could write
+COMPARED_FULLY = (
+    *("-c", "core.checkStat=default", "-c", "core.trustctime=true", "-c", "core.untrackedCache=false"),
+    *("-c", "core.ignoreCase=false"),
+)
+"""Options of git for a look that trusts nothing."""
 _CLEAN_SUBMODULE = ("N...", "S...")
 
 

@@ -9,21 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parallel_workers.adapters.git.command import checked
-from parallel_workers.adapters.git.file_states import GITLINK, FileStates, parse_file_states
+from parallel_workers.adapters.git.file_states import COMPARED_FULLY, GITLINK, FileStates, parse_file_states
 from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, read_last_head, read_ref
 from parallel_workers.adapters.git.mounts import find_mounts
 from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
 from parallel_workers.adapters.git.own_refs import NO_KEEPERS, find_own_refs
-from parallel_workers.adapters.git.own_repositories import find_repositories, is_kept_elsewhere
+from parallel_workers.adapters.git.own_repositories import find_repositories
 from parallel_workers.adapters.git.stopped_operations import find_operation, find_stashes
+from parallel_workers.adapters.git.submodules import find_module, find_modules, has_own_work, is_kept_elsewhere
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.worktree_contents import WorktreeContents
-
-# how files are compared is not left to config that an agent could write
-_COMPARED_FULLY = (
-    *("-c", "core.checkStat=default", "-c", "core.trustctime=true", "-c", "core.untrackedCache=false"),
-    *("-c", "core.ignoreCase=false"),
-)
 
 
 class Inspection(NamedTuple):
@@ -83,6 +78,7 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         own_refs=find_own_refs(opened, linked.admin),
         operation=operation,
         own_repositories=_own_repositories(linked, folder, states, listed, kept) if folder else (),
+        own_modules=_own_modules(linked.admin, folder, listed),
         mounts=tuple(str(one.relative_to(folder)) for one in find_mounts(folder)) if folder else (),
         lock_reason=None if linked.half_made else linked.lock_reason,
         folder_gone=folder is None,
@@ -134,18 +130,16 @@ def _look_at_all(opened: OpenedRepository, location: WorktreeLocation, index: Pa
 
 
 def _read_states(opened: OpenedRepository, location: WorktreeLocation, index: Path) -> FileStates:
-    # a submodule knows where it lies, and git cannot look into one that was moved aside with its worktree
-    moved = location.linked is not None and location.path != location.linked.path
-    submodules = "none" if (location.git_dir / "modules").exists() and not moved else "dirty"
     arguments = (
-        *_COMPARED_FULLY,
+        *COMPARED_FULLY,
         "status",
         "--porcelain=v2",
         "-z",
         "--no-renames",
         "--untracked-files=all",
         "--ignored=matching",
-        f"--ignore-submodules={submodules}",
+        # git cannot look into one that was moved aside with its worktree; `is_kept_elsewhere` does
+        "--ignore-submodules=dirty",
     )
     own = {"GIT_INDEX_FILE": str(index), "GIT_OPTIONAL_LOCKS": "0"}
     output = opened.ask_in(location, *arguments, env=own)
@@ -187,6 +181,12 @@ def _own_repositories(
     nested = (name.rstrip("/") for name in (*states.untracked, *kept) if name.endswith("/"))
     changed = {*states.submodules, *nested}
     for name in find_repositories(folder, states.ignored):
-        if name not in listed.submodules or not is_kept_elsewhere(linked.admin, folder / name):
+        if name not in listed.submodules or not is_kept_elsewhere(linked.admin, folder / name, linked.keep_ignored):
             changed.add(name)
     return tuple(sorted(changed))
+
+
+def _own_modules(admin: Path, folder: Path | None, listed: _Listed) -> tuple[str, ...]:
+    """Those of submodules that are checked out are looked at there."""
+    there = {find_module(admin, folder / name) for name in listed.submodules} if folder else set()
+    return tuple(str(module) for module in find_modules(admin) if module not in there and has_own_work(module))

@@ -9,7 +9,6 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from parallel_workers.adapters.git.command import GitOptions, ask_git
 from parallel_workers.errors import UnsavedWorkError
 
 
@@ -39,23 +38,6 @@ def find_repositories(worktree: Path, ignored: Collection[str]) -> tuple[str, ..
         below = [f"{prefix}{entry.name}" for entry in listed if _is_folder(entry, folder)]
         waiting += [name for name in below if name not in skipped]
     return tuple(sorted(found))
-
-
-def is_kept_elsewhere(git_dir: Path, submodule: Path) -> bool:
-    """Whether a submodule without changes has no commit that only lies here: all are on its remote's branches.
-
-    `git_dir` is the worktree's own: git keeps the submodules' repositories below it.
-    """
-    pointer = submodule / ".git"
-    try:
-        own = (submodule / pointer.read_text(encoding="utf-8").removeprefix("gitdir: ").rstrip("\n")).resolve()
-    except (OSError, UnicodeDecodeError):
-        return False
-    if not own.is_relative_to(git_dir / "modules"):
-        return False
-    options = GitOptions({"GIT_DIR": str(own), "GIT_WORK_TREE": str(submodule)}, secretless=True)
-    asked = ask_git(own, "rev-list", "--max-count=1", "--all", "HEAD", "--not", "--remotes", options=options)
-    return asked.code == 0 and not asked.stdout
 
 
 def _is_folder(entry: os.DirEntry[str], parent: str) -> bool:

@@ -29,7 +29,7 @@ from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import save_work
 from parallel_workers.adapters.git.saving import saved_or_kept
-from parallel_workers.adapters.git.seen_files import SeenFiles
+from parallel_workers.adapters.git.seen_files import SeenFiles, moment_of
 from parallel_workers.crash_points import reach
 from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal
 from parallel_workers.errors import (
@@ -151,20 +151,27 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
 
 def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion, care: Care) -> str | None:
     """Look once more, now that nobody finds the folder any more: what was written since the first look is saved too."""
-    seen = SeenFiles(begun.aside)
-    if not begun.looked_at:
-        if not begun.aside.is_dir():
-            return _remove_record(opened, linked, care) or begun.rescue_ref
-        try:
-            rescue_ref = _look_and_save(opened, linked, begun.aside, care)
-        except BaseException:
-            move_back(linked, begun)
-            raise
-        if begun.rescue_ref and rescue_ref not in {None, begun.rescue_ref}:
-            # it has what the second look may not have found any more
-            logger.warning("{}: {}", linked.path, way_back(begun.rescue_ref, opened.path, linked.path))
-        begun = BegunDeletion(begun.aside, rescue_ref or begun.rescue_ref, looked_at=True)
-        note_deletion(linked, begun)
+    if begun.looked_at:
+        # by a process that is dead: somebody may have written to it since
+        return _delete(linked, begun, SeenFiles(begun.aside, earlier=begun.looked_at))
+    if not begun.aside.is_dir():
+        return _remove_record(opened, linked, care) or begun.rescue_ref
+    try:
+        looked_at = moment_of(begun.aside)
+        seen = SeenFiles(begun.aside)
+        rescue_ref = _look_and_save(opened, linked, begun.aside, care)
+    except BaseException:
+        move_back(linked, begun)
+        raise
+    if begun.rescue_ref and rescue_ref not in {None, begun.rescue_ref}:
+        # it has what the second look may not have found any more
+        logger.warning("{}: {}", linked.path, way_back(begun.rescue_ref, opened.path, linked.path))
+    begun = BegunDeletion(begun.aside, rescue_ref or begun.rescue_ref, looked_at)
+    note_deletion(linked, begun)
+    return _delete(linked, begun, seen)
+
+
+def _delete(linked: LinkedWorktree, begun: BegunDeletion, seen: SeenFiles) -> str | None:
     reach("removal.looked-again")
     finish_deletion(linked, begun, seen)
     return begun.rescue_ref

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
 
 class SeenFiles:
-    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each."""
+    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each.
 
-    def __init__(self, folder: Path) -> None:
+    Of a look that another process took `earlier`, in nanoseconds: those that have not changed since.
+    """
+
+    def __init__(self, folder: Path, earlier: int = 0) -> None:
         self._closed: list[str] = []
         self._marks: set[int] = set()
-        for root, folders, files in os.walk(folder, onerror=self._note_closed):
+        for root, folders, files in os.walk(folder, onerror=lambda error: self._note_closed(error.filename)):
             for name in (*folders, *files):
                 path = os.path.join(root, name)  # noqa: PTH118 - a Path for each of a hundred thousand files is slow
-                status = os.lstat(path)
-                if not stat.S_ISDIR(status.st_mode):
+                try:
+                    status = os.lstat(path)
+                except FileNotFoundError:
+                    continue
+                except OSError:
+                    self._note_closed(root)
+                    continue
+                if not stat.S_ISDIR(status.st_mode) and not (earlier and status.st_ctime_ns >= earlier):
                     self._marks.add(_mark(path, status, knows_change=status.st_nlink == 1))
 
-    def _note_closed(self, error: OSError) -> None:
+    def _note_closed(self, folder: str) -> None:
         """A folder that cannot be read, not even by git: nothing in it can be told apart."""
-        self._closed.append(os.path.join(str(error.filename), ""))  # noqa: PTH118 - with a slash at its end
+        self._closed.append(os.path.join(folder, ""))  # noqa: PTH118 - with a slash at its end
 
     def holds(self, path: str, status: os.stat_result) -> bool:
         """Whether a file is still as it was seen; `status` is what `lstat` says now."""
@@ -39,21 +49,37 @@ def _mark(path: str, status: os.stat_result, *, knows_change: bool) -> int:
     return hash((path, status.st_ino, status.st_size, status.st_mtime_ns, changed))
 
 
+def moment_of(folder: Path) -> int:
+    """Now, in nanoseconds, by the clock that the times of files in `folder` come from, which may be a server's."""
+    status = folder.stat()
+    with contextlib.suppress(OSError):
+        # sets what it was set to, and so only the time of its last change
+        os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return folder.stat().st_ctime_ns
+
+
 def delete_seen(folder: Path, seen: SeenFiles) -> None:
-    """Delete a folder with all in it that was seen; links are deleted, not followed.
+    """Delete a folder with all in it that was seen; links are deleted, not followed. What goes meanwhile is gone.
 
     Raises:
         OSError: ENOTEMPTY where something was not seen, which stays; or something cannot be deleted.
     """
 
     def refuse(error: OSError) -> None:
-        raise error
+        if not isinstance(error, FileNotFoundError):
+            raise error
 
     for root, folders, files, opened in os.fwalk(folder, topdown=False, onerror=refuse):
         for name in (*files, *folders):
-            status = os.stat(name, dir_fd=opened, follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode):
-                os.rmdir(name, dir_fd=opened)
-            elif seen.holds(os.path.join(root, name), status):  # noqa: PTH118 - as above
-                os.unlink(name, dir_fd=opened)
-    folder.rmdir()
+            with contextlib.suppress(FileNotFoundError):
+                _delete_one(root, name, opened, seen)
+    with contextlib.suppress(FileNotFoundError):
+        folder.rmdir()
+
+
+def _delete_one(root: str, name: str, opened: int, seen: SeenFiles) -> None:
+    status = os.stat(name, dir_fd=opened, follow_symlinks=False)
+    if stat.S_ISDIR(status.st_mode):
+        os.rmdir(name, dir_fd=opened)
+    elif seen.holds(os.path.join(root, name), status):  # noqa: PTH118 - as above
+        os.unlink(name, dir_fd=opened)

@@ -1,0 +1,163 @@
+"""Submodules of a worktree: git keeps their repositories in its record, so that they go when it goes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parallel_workers.adapters.git import removal
+from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
+from parallel_workers.errors import UnsavedWorkError
+from parallel_workers.worktrees import WorktreePlan
+from tests.conftest import Git
+from tests.git.committing import commit
+from tests.git.conftest import MakePlan
+
+ALLOW = ("-c", "protocol.file.allow=always", "submodule", "--quiet")
+
+
+@pytest.fixture
+def repository(clone: Path, tmp_path: Path, git: Git) -> GitPythonRepository:
+    """The clone with a submodule, which has one of its own."""
+    outer = tmp_path / "outer.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(tmp_path / "repo.git"), str(outer))
+    git(tmp_path, "clone", "--quiet", str(outer), "filling")
+    git(tmp_path / "filling", *ALLOW, "add", str(tmp_path / "repo.git"), "inner")
+    (tmp_path / "filling/.gitignore").write_text("*.log\n", encoding="utf-8")
+    git(tmp_path / "filling", "add", "--all")
+    git(tmp_path / "filling", "commit", "--quiet", "--message", "inner")
+    git(tmp_path / "filling", "push", "--quiet")
+    git(clone, *ALLOW, "add", str(outer), "libs/module")
+    git(clone, "commit", "--quiet", "--message", "module")
+    return open_repository(clone)
+
+
+@pytest.fixture
+def plan(repository: GitPythonRepository, make_plan: MakePlan, git: Git) -> WorktreePlan:
+    """A worktree with all submodules checked out, and no work in any."""
+    plan = make_plan(repository, keep_ignored=("*.keep.log",))
+    repository.ensure_worktree(plan)
+    git(plan.path, *ALLOW, "update", "--init", "--recursive")
+    return plan
+
+
+def test_one_without_work_goes(repository: GitPythonRepository, plan: WorktreePlan) -> None:
+    (plan.path / "libs/module/build.log").write_text("ignored", encoding="utf-8")
+
+    assert repository.remove_worktree(plan.path) is None
+    assert list(plan.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["libs/module", "libs/module/inner"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("submodule", "--quiet", "deinit", "--force", "libs/module"),
+        ("rm", "--quiet", "--force", "libs/module"),
+        ("switch", "--quiet", "--detach", "HEAD^"),
+    ],
+    ids=["deinit", "rm", "switched"],
+)
+def test_commits_of_one_that_is_not_checked_out_any_more(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, inside: str, way: tuple[str, ...]
+) -> None:
+    only_here = commit(git, plan.path / inside, "only here")
+    git(plan.path, *way)
+    shutil.rmtree(plan.path / "libs", ignore_errors=True)
+
+    with pytest.raises(UnsavedWorkError, match=r"submodules that are not checked out.*push it") as refused:
+        repository.remove_worktree(plan.path, force=True)
+
+    module = plan.path / git(plan.path, "rev-parse", "--git-path", "modules/libs/module")
+    place = module / "modules/inner" if inside.endswith("inner") else module
+    assert str(place) in str(refused.value)
+    look = ("--git-dir", str(place), "--work-tree", str(place))
+    assert git(plan.path, *look, "log", "--all", "--reflog", "--not", "--remotes", "--format=%H") == only_here
+    git(plan.path, *look, "push", "--quiet", "origin", f"{only_here}:refs/heads/saved")
+    repository.remove_worktree(plan.path, force=True)
+    assert not plan.path.exists()
+
+
+@pytest.mark.parametrize("was_staged_only", [False, True])
+def test_the_folder_is_gone(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, *, was_staged_only: bool
+) -> None:
+    module = plan.path / "libs/module"
+    (module / "README.md").write_text("work", encoding="utf-8")
+    git(module, "add", "README.md")
+    if not was_staged_only:
+        git(module, "commit", "--quiet", "--message", "work")
+    shutil.rmtree(plan.path)
+
+    assert repository.prune() == ()
+
+    assert [worktree.path for worktree in repository.list_worktrees()] == [plan.path]
+    with pytest.raises(UnsavedWorkError, match="submodules that are not checked out"):
+        repository.remove_worktree(plan.path, force=True)
+
+
+def test_a_commit_that_an_update_left_behind(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """HEAD is detached there: only the reflog knows it."""
+    commit(git, plan.path / "libs/module", "left behind")
+    git(plan.path, *ALLOW, "update")
+    assert git(plan.path, "status", "--porcelain") == ""
+
+    with pytest.raises(UnsavedWorkError, match=r"repositories of their own.*libs/module.*--reflog"):
+        repository.remove_worktree(plan.path, force=True)
+
+
+@pytest.mark.parametrize("inside", ["libs/module", "libs/module/inner"])
+@pytest.mark.parametrize("point", ["removal.saved", "removal.noted"])
+def test_what_is_written_in_one_during_the_removal(
+    repository: GitPythonRepository, plan: WorktreePlan, monkeypatch: pytest.MonkeyPatch, inside: str, point: str
+) -> None:
+    late = plan.path / inside / "late.txt"
+
+    def write(reached: str) -> None:
+        if reached == point:
+            late.write_text("late", encoding="utf-8")
+
+    monkeypatch.setattr(removal, "reach", write)
+    monkeypatch.setattr("parallel_workers.adapters.git.deletion.reach", write)
+    with pytest.raises(UnsavedWorkError, match="libs/module"):
+        repository.remove_worktree(plan.path, force=True)
+
+    assert late.read_text(encoding="utf-8") == "late"
+
+
+def _is_assumed(git: Git, module: Path) -> None:
+    git(module, "update-index", "--assume-unchanged", "README.md")
+    (module / "README.md").write_text("changed", encoding="utf-8")
+
+
+def _is_staged(git: Git, module: Path) -> None:
+    (module / "README.md").write_text("changed", encoding="utf-8")
+    git(module, "add", "README.md")
+
+
+def _is_listed(git: Git, module: Path) -> None:
+    (module / "precious.keep.log").write_text("ignored, but listed", encoding="utf-8")
+
+
+def _is_stashed(git: Git, module: Path) -> None:
+    (module / "README.md").write_text("changed", encoding="utf-8")
+    git(module, "stash", "--quiet")
+
+
+def _is_a_clone(git: Git, module: Path) -> None:
+    git(module, "init", "--quiet", "mine")
+
+
+@pytest.mark.parametrize("change", [_is_assumed, _is_staged, _is_listed, _is_stashed, _is_a_clone])
+def test_work_in_one_keeps_the_worktree(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, change: Callable[[Git, Path], None]
+) -> None:
+    change(git, plan.path / "libs/module")
+
+    with pytest.raises(UnsavedWorkError, match=r"repositories of their own.*libs/module"):
+        repository.remove_worktree(plan.path, force=True)
+
+    assert plan.path.is_dir()
