@@ -22,6 +22,7 @@ CRASH_POINTS = (
     "worktree.added",
     "worktree.noted",
     "worktree.confined",
+    "worktree.checking-out",
     "worktree.checked-out",
     "set-up.step-ended",
     "set-up.noted",

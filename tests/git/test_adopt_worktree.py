@@ -89,10 +89,18 @@ def leave_nameless(repository: GitPythonRepository, plan: WorktreePlan, git: Git
 
 
 def leave_half_checked_out(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
-    """The checkout was killed: some files, no index, its lock."""
+    """The checkout was killed in the middle of a file: no index, its lock."""
     admin = repository.common_dir / "worktrees" / plan.path.name
+    (admin / "parallel-workers-checking-out").touch()
     (admin / "index").rename(admin / "index.lock")
+    (plan.path / "README.md").write_text("a ro", encoding="utf-8")
+
+
+def leave_nothing_checked_out(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """Killed before the first file was written."""
+    (repository.common_dir / "worktrees" / plan.path.name / "index").unlink()
     (plan.path / "README.md").unlink()
+    shutil.rmtree(plan.path / "src")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +113,7 @@ def leave_half_checked_out(repository: GitPythonRepository, plan: WorktreePlan, 
         leave_half_made,
         leave_nameless,
         leave_half_checked_out,
+        leave_nothing_checked_out,
     ],
 )
 def test_leftovers_are_mended(repository: GitPythonRepository, plan: WorktreePlan, git: Git, leave: Leave) -> None:
@@ -116,6 +125,37 @@ def test_leftovers_are_mended(repository: GitPythonRepository, plan: WorktreePla
     assert (plan.path / "README.md").exists()
     assert [worktree.path for worktree in repository.list_worktrees()] == [plan.path]
     assert [path.name for path in (repository.common_dir / "worktrees").iterdir()] == [plan.path.name]
+
+
+@pytest.mark.parametrize("paths", [(), ("kept",)])
+def test_a_lost_index_costs_no_work(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git, paths: tuple[str, ...]
+) -> None:
+    for folder in ("kept", "other"):
+        (repository.path / folder).mkdir()
+        (repository.path / folder / "file.txt").write_text("as committed\n", encoding="utf-8")
+    git(repository.path, "add", "--all")
+    git(repository.path, "commit", "--quiet", "--message", "folders")
+    plan = make_plan(repository, paths=paths)
+    repository.ensure_worktree(plan)
+    (plan.path / "kept/file.txt").write_text("work\n", encoding="utf-8")
+    (plan.path / "README.md").unlink()
+    (repository.common_dir / "worktrees" / plan.path.name / "index").unlink()
+
+    assert repository.ensure_worktree(plan).adopted
+
+    assert (plan.path / "kept/file.txt").read_text(encoding="utf-8") == "work\n"
+    assert git(plan.path, "status", "--porcelain").split("\n") == ["D README.md", " M kept/file.txt"]
+
+
+def test_a_lost_index_does_not_end_a_merge(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    git(repository.path, "commit", "--quiet", "--allow-empty", "--message", "main went on")
+    git(plan.path, "merge", "--quiet", "--no-ff", "--no-commit", "main")
+    (repository.common_dir / "worktrees" / plan.path.name / "index").unlink()
+
+    repository.ensure_worktree(plan)
+
+    assert git(plan.path, "rev-parse", "MERGE_HEAD") == git(repository.path, "rev-parse", "main")
 
 
 def test_commits_survive_a_lost_worktree(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:

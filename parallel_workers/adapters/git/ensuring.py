@@ -110,7 +110,9 @@ def _decide_registered(plan: WorktreePlan, found: Situation, registered: LinkedW
             f"the worktree at {plan.path} is on {registered.branch or 'a detached HEAD'}, not on {plan.branch}"
             f"{_way_back(plan, found, registered.branch)}"
         )
-    return Ensuring.ADOPT if registered.checked_out else Ensuring.FINISH_CHECKOUT
+    # files that nobody was writing are somebody's work, also when git has lost its index of them
+    begun = registered.checking_out or folder is Folder.GIT_FILE_ONLY
+    return Ensuring.FINISH_CHECKOUT if begun and not registered.checked_out else Ensuring.ADOPT
 
 
 def _way_back(plan: WorktreePlan, found: Situation, checked_out: str | None) -> str:

@@ -13,6 +13,7 @@ _WORKER_FILE = "parallel-workers-worker"
 _PATHS_FILE = "parallel-workers-paths"
 _KEEP_IGNORED_FILE = "parallel-workers-keep-ignored"
 _EXCLUDE_FILE = "parallel-workers-exclude"
+_CHECKING_OUT_FILE = "parallel-workers-checking-out"
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """A byte that is no UTF-8, as it was read; in a pattern `?` stands for it."""
 
@@ -34,6 +35,19 @@ class LinkedWorktree(NamedTuple):
     def checked_out(self) -> bool:
         """Whether its files were once written completely: git writes the index last."""
         return (self.admin / "index").exists()
+
+    @property
+    def checking_out(self) -> bool:
+        """Whether we began to write its files and did not come to the end: nobody has worked on them."""
+        return (self.admin / _CHECKING_OUT_FILE).exists()
+
+    def note_checking_out(self) -> None:
+        """Remember that what lies there from now on is only ours."""
+        (self.admin / _CHECKING_OUT_FILE).touch()
+
+    def note_checked_out(self) -> None:
+        """Remember that all files were written: from now on they may be somebody's work."""
+        (self.admin / _CHECKING_OUT_FILE).unlink(missing_ok=True)
 
     @property
     def is_pointed_to(self) -> bool:

@@ -70,6 +70,7 @@ def ensure_worktree(opened: OpenedRepository, lock: RepositoryLock, plan: Worktr
         forget_begun(linked)
     if linked is not None and step is Ensuring.ADOPT:
         remove_stale_locks(opened, linked, plan.branch)
+        _make_lost_index(opened, linked)
         confine_adopted(opened, lock, linked, plan.paths)
     elif linked is not None:
         _check_out(opened, linked)
@@ -193,11 +194,21 @@ def _check_out(opened: OpenedRepository, linked: LinkedWorktree) -> None:
     """Write the files, once: git writes the index last, so without one the checkout has not come to its end."""
     lock = RepositoryLock(linked.admin / "parallel-workers.lock")
     with lock.hold() as descriptor:
-        if linked.checked_out:
-            return
-        # the lock is ours, so the git that held these was killed
-        for stale in ("index.lock", "locked"):
-            (linked.admin / stale).unlink(missing_ok=True)
-        location = opened.locate_linked(linked)
-        arguments = ("reset", "--hard", "--quiet", "--no-recurse-submodules")
-        checked(opened.ask_in(location, *arguments, inherited_fds=(descriptor,)), arguments)
+        if not linked.checked_out:
+            linked.note_checking_out()
+            reach("worktree.checking-out")
+            # the lock is ours, so the git that held these was killed
+            for stale in ("index.lock", "locked"):
+                (linked.admin / stale).unlink(missing_ok=True)
+            arguments = ("reset", "--hard", "--quiet", "--no-recurse-submodules")
+            checked(opened.ask_in(opened.locate_linked(linked), *arguments, inherited_fds=(descriptor,)), arguments)
+        linked.note_checked_out()
+
+
+def _make_lost_index(opened: OpenedRepository, linked: LinkedWorktree) -> None:
+    """An index as HEAD has it, for a worktree with somebody's work whose index a crash or a hand took away."""
+    linked.note_checked_out()
+    if not linked.checked_out:
+        logger.warning("the index of {} was gone; it is made anew, and no file is changed", linked.path)
+        # with a path given, it ends no merge or rebase that is under way
+        opened.git_in(opened.locate_linked(linked), "reset", "--quiet", "--no-recurse-submodules", "HEAD", "--", ".")
