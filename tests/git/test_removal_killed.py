@@ -174,11 +174,8 @@ def test_what_a_program_writes_after_the_kill_is_saved_too(
     program.stdin.flush()
     assert program.stdout.readline() == "done\n"
 
-    if point != "removal.moved-aside":
-        with pytest.raises(ParallelWorkersError, match="something still writes to it"):
-            repository.remove_worktree(plan.path, force=True)
-    program.communicate("end\n")
     repository.remove_worktree(plan.path, force=True)
+    program.communicate("end\n")
 
     pictures = []
     for number, rescue in enumerate(repository.list_rescues()):
@@ -188,6 +185,67 @@ def test_what_a_program_writes_after_the_kill_is_saved_too(
     assert {b"late.txt", b"moved.txt"} <= pictures[0].keys()
     assert (tmp_path / "back-0/README.md").read_text(encoding="utf-8").endswith("more\n")
     assert list(plan.path.parent.iterdir()) == []
+
+
+def half_deleted(repository: GitPythonRepository, plan: WorktreePlan) -> Path:
+    """Where the rest lies of one that was killed in the middle of its deletion."""
+    assert end(begin(repository, plan, PARALLEL_WORKERS_CRASH_AT="removal.half-deleted")) == -signal.SIGKILL
+    (aside,) = plan.path.parent.iterdir()
+    return aside
+
+
+def test_one_that_was_deleted_half_way_does_not_come_back(
+    repository: GitPythonRepository, plan: WorktreePlan, before: Picture, tmp_path: Path
+) -> None:
+    """A worktree in which half of the files are missing looks as if somebody had deleted them."""
+    aside = half_deleted(repository, plan)
+    (aside / "late.txt").write_bytes(os.urandom(300_000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises((GitCommandError, UnsavedWorkError)):
+            repository.remove_worktree(plan.path, force=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not plan.path.exists()
+    late = (aside / "late.txt").read_bytes()
+
+    ref = repository.remove_worktree(plan.path)
+
+    newest, first = repository.list_rescues()
+    assert (newest.ref, newest.what) == (ref, ("1 untracked file",))
+    repository.restore_rescue(newest, "late", tmp_path / "late")
+    assert (tmp_path / "late/late.txt").read_bytes() == late
+    repository.restore_rescue(first, "back", tmp_path / "back")
+    assert picture(tmp_path / "back") == before
+    assert list(plan.path.parent.iterdir()) == []
+
+
+def test_late_files_that_git_ignores_are_not_kept(
+    repository: GitPythonRepository, make_plan: MakePlan, tmp_path: Path
+) -> None:
+    (repository.common_dir / "info/exclude").write_text("build/\n", encoding="utf-8")
+    plan = make_plan(repository, "TASK-2", keep_ignored=("*.keep",))
+    repository.ensure_worktree(plan)
+    (plan.path / "work.txt").write_text("work", encoding="utf-8")
+    aside = half_deleted(repository, plan)
+    (aside / "build").mkdir(exist_ok=True)
+    (aside / "build/late.o").touch()
+    (aside / "build/late.keep").touch()
+
+    repository.remove_worktree(plan.path)
+
+    assert [file.path for file in repository.list_rescues()[0].files] == ["build/late.keep"]
+
+
+def test_a_repository_that_came_late_stays(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    aside = half_deleted(repository, plan)
+    git(aside, "init", "--quiet", "mine")
+
+    with pytest.raises(UnsavedWorkError, match=r"a repository came into it meanwhile: .*/mine"):
+        repository.remove_worktree(plan.path, force=True)
+
+    assert (aside / "mine/.git/HEAD").exists()
 
 
 def test_killed_at_any_moment(

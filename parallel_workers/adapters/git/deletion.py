@@ -37,7 +37,7 @@ class BegunDeletion(NamedTuple):
     """A folder that is moved aside, and the rescue ref that has what was in it, if anything had to be saved.
 
     `looked_at` is when the look began, after it had been moved, that found or saved all in it: nanoseconds by the clock
-    of its file system; 0 before there was one.
+    of its file system; 0 before there was one. With one, some of it may be deleted, and it is never moved back.
     """
 
     aside: Path
@@ -151,7 +151,6 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion, seen: SeenFile
     except OSError as error:
         if error.errno == errno.ENOTEMPTY:
             # somebody still writes there: that is not what was looked at
-            note_deletion(linked, begun._replace(looked_at=0))
             raise ParallelWorkersError(
                 f"{linked.path} is not removed completely: something still writes to it. End that program and remove "
                 "the worktree again; what it has written is saved then, too"

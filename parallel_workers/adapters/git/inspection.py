@@ -55,7 +55,7 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         listed = _list_index(opened, location, index)
         _look_at_all(opened, location, index, listed)
         states = _read_states(opened, location, index)
-        kept = _find_kept_ignored(opened, location, index, Path(scratch) / "patterns") if folder else ()
+        kept = find_kept_ignored(opened, location, index, Path(scratch) / "patterns") if folder else ()
     if folder is None:
         states = states._replace(unstaged=(), untracked=(), ignored=(), submodules=())
     elif not linked.checked_out:
@@ -150,9 +150,10 @@ def _read_states(opened: OpenedRepository, location: WorktreeLocation, index: Pa
     return parse_file_states(text)
 
 
-def _find_kept_ignored(
+def find_kept_ignored(
     opened: OpenedRepository, location: WorktreeLocation, index: Path, file: Path
 ) -> tuple[str, ...]:
+    """The ignored files that the user wants to be saved; `file` is where the patterns may be written to."""
     patterns = location.linked.keep_ignored if location.linked is not None else ()
     if not patterns:
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from loguru import logger
 
@@ -20,18 +20,15 @@ from parallel_workers.adapters.git.deletion import (
     sweep_records,
 )
 from parallel_workers.adapters.git.inspection import inspect_worktree
-from parallel_workers.adapters.git.layout import (
-    LinkedWorktree,
-    find_linked,
-    linked_worktrees,
-)
+from parallel_workers.adapters.git.late_files import find_late
+from parallel_workers.adapters.git.layout import LinkedWorktree, find_linked, linked_worktrees
 from parallel_workers.adapters.git.opened import OpenedRepository
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
 from parallel_workers.adapters.git.rescue import save_work
 from parallel_workers.adapters.git.saving import saved_or_kept
 from parallel_workers.adapters.git.seen_files import SeenFiles, moment_of
 from parallel_workers.crash_points import reach
-from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal
+from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal, describe_contents
 from parallel_workers.errors import (
     ParallelWorkersError,
     UnsavedWorkError,
@@ -152,8 +149,7 @@ def _remove_record(opened: OpenedRepository, linked: LinkedWorktree, care: Care)
 def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion, care: Care) -> str | None:
     """Look once more, now that nobody finds the folder any more: what was written since the first look is saved too."""
     if begun.looked_at:
-        # by a process that is dead: somebody may have written to it since
-        return _delete(linked, begun, SeenFiles(begun.aside, earlier=begun.looked_at))
+        return _go_on(opened, linked, begun)
     if not begun.aside.is_dir():
         return _remove_record(opened, linked, care) or begun.rescue_ref
     try:
@@ -163,17 +159,38 @@ def _finish(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeleti
     except BaseException:
         move_back(linked, begun)
         raise
-    if begun.rescue_ref and rescue_ref not in {None, begun.rescue_ref}:
-        # it has what the second look may not have found any more
+    return _delete(opened, linked, begun, _Looked(looked_at, seen, rescue_ref))
+
+
+def _go_on(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion) -> str | None:
+    """Delete the rest of a folder of which some may be gone: what was written to it since the last look is saved."""
+    if not begun.aside.is_dir():
+        delete_record(linked)
+        return begun.rescue_ref
+    with saved_or_kept(f"The rest of {linked.path} in {begun.aside}"):
+        looked_at = moment_of(begun.aside)
+        seen = SeenFiles(begun.aside)
+        late = find_late(opened, linked, begun.aside, begun.looked_at)
+        rescue_ref = save_work(opened, late, describe_contents(late.contents)) if late else None
+    return _delete(opened, linked, begun, _Looked(looked_at, seen, rescue_ref))
+
+
+class _Looked(NamedTuple):
+    """When a look at a folder that is moved aside began, what was in it, and where it was saved."""
+
+    at: int
+    seen: SeenFiles
+    rescue_ref: str | None
+
+
+def _delete(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion, looked: _Looked) -> str | None:
+    if begun.rescue_ref and looked.rescue_ref not in {None, begun.rescue_ref}:
+        # it has what the last look may not have found any more
         logger.warning("{}: {}", linked.path, way_back(begun.rescue_ref, opened.path, linked.path))
-    begun = BegunDeletion(begun.aside, rescue_ref or begun.rescue_ref, looked_at)
+    begun = BegunDeletion(begun.aside, looked.rescue_ref or begun.rescue_ref, looked.at)
     note_deletion(linked, begun)
-    return _delete(linked, begun, seen)
-
-
-def _delete(linked: LinkedWorktree, begun: BegunDeletion, seen: SeenFiles) -> str | None:
     reach("removal.looked-again")
-    finish_deletion(linked, begun, seen)
+    finish_deletion(linked, begun, looked.seen)
     return begun.rescue_ref
 
 

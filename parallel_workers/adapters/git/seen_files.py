@@ -9,12 +9,9 @@ from pathlib import Path
 
 
 class SeenFiles:
-    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each.
+    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each."""
 
-    Of a look that another process took `earlier`, in nanoseconds: those that have not changed since.
-    """
-
-    def __init__(self, folder: Path, earlier: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         self._closed: list[str] = []
         self._marks: set[int] = set()
         for root, folders, files in os.walk(folder, onerror=lambda error: self._note_closed(error.filename)):
@@ -27,7 +24,7 @@ class SeenFiles:
                 except OSError:
                     self._note_closed(root)
                     continue
-                if not stat.S_ISDIR(status.st_mode) and not (earlier and status.st_ctime_ns >= earlier):
+                if not stat.S_ISDIR(status.st_mode):
                     self._marks.add(_mark(path, status, knows_change=status.st_nlink == 1))
 
     def _note_closed(self, folder: str) -> None:
