@@ -150,9 +150,7 @@ def _read_states(opened: OpenedRepository, location: WorktreeLocation, index: Pa
     return parse_file_states(text)
 
 
-def find_kept_ignored(
-    opened: OpenedRepository, location: WorktreeLocation, index: Path, file: Path
-) -> tuple[str, ...]:
+def find_kept_ignored(opened: OpenedRepository, location: WorktreeLocation, index: Path, file: Path) -> tuple[str, ...]:
     """The ignored files that the user wants to be saved; `file` is where the patterns may be written to."""
     patterns = location.linked.keep_ignored if location.linked is not None else ()
     if not patterns:

@@ -28,7 +28,15 @@ from parallel_workers.adapters.git.rescue import save_work
 from parallel_workers.adapters.git.saving import saved_or_kept
 from parallel_workers.adapters.git.seen_files import SeenFiles, moment_of
 from parallel_workers.crash_points import reach
-from parallel_workers.decisions.removal import Care, Obstacle, Refuse, Remove, SaveThenRemove, decide_removal, describe_contents
+from parallel_workers.decisions.removal import (
+    Care,
+    Obstacle,
+    Refuse,
+    Remove,
+    SaveThenRemove,
+    decide_removal,
+    describe_contents,
+)
 from parallel_workers.errors import (
     ParallelWorkersError,
     UnsavedWorkError,
