@@ -83,6 +83,26 @@ def a_file_where_a_folder_was(path: Path, git: Git) -> None:
     (path / "README.md/inner.txt").write_text("inner\n", encoding="utf-8")
 
 
+def a_staged_folder_that_became_a_file_again(path: Path, git: Git) -> None:
+    (path / "README.md").unlink()
+    (path / "README.md").mkdir()
+    (path / "README.md/inner.txt").write_text("inner\n", encoding="utf-8")
+    git(path, "add", "--all")
+    (path / "README.md/inner.txt").unlink()
+    (path / "README.md").rmdir()
+    (path / "README.md").write_text("a file again\n", encoding="utf-8")
+
+
+def a_staged_file_that_became_a_folder_again(path: Path, git: Git) -> None:
+    (path / "src/one.txt").unlink()
+    (path / "src").rmdir()
+    (path / "src").write_text("a file\n", encoding="utf-8")
+    git(path, "add", "--all")
+    (path / "src").unlink()
+    (path / "src").mkdir()
+    (path / "src/one.txt").write_text("a folder again\n", encoding="utf-8")
+
+
 def a_link_where_a_folder_was(path: Path, git: Git) -> None:
     (path / "other").mkdir()
     (path / "other/one.txt").write_text("not that of src\n", encoding="utf-8")
@@ -121,6 +141,8 @@ KINDS = [
     twenty_megabytes,
     line_ends_that_a_filter_changes,
     a_file_where_a_folder_was,
+    a_staged_folder_that_became_a_file_again,
+    a_staged_file_that_became_a_folder_again,
     a_link_where_a_folder_was,
     files_git_does_not_look_at,
     intended_to_be_added,

@@ -161,3 +161,64 @@ def test_work_in_one_keeps_the_worktree(
         repository.remove_worktree(plan.path, force=True)
 
     assert plan.path.is_dir()
+
+
+def test_files_where_one_would_be_are_saved(
+    repository: GitPythonRepository, make_plan: MakePlan, tmp_path: Path, git: Git
+) -> None:
+    """A new worktree has an empty folder for each; git does not look into it, whatever is put there."""
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    (plan.path / "libs/module/deep").mkdir(parents=True)
+    (plan.path / "libs/module/notes.txt").write_text("notes", encoding="utf-8")
+    (plan.path / "libs/module/deep/link").symlink_to("/")
+    assert git(plan.path, "status", "--porcelain") == ""
+
+    with pytest.raises(UnsavedWorkError, match=r"libs/module/notes\.txt"):
+        repository.remove_worktree(plan.path)
+    assert repository.remove_worktree(plan.path, force=True) is not None
+
+    (rescue,) = repository.list_rescues()
+    repository.restore_rescue(rescue, "back", tmp_path / "back")
+    assert (tmp_path / "back/libs/module/notes.txt").read_text(encoding="utf-8") == "notes"
+    assert (tmp_path / "back/libs/module/deep/link").readlink() == Path("/")
+
+
+def test_files_where_one_of_a_submodule_would_be(
+    repository: GitPythonRepository, make_plan: MakePlan, git: Git
+) -> None:
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    git(plan.path, *ALLOW, "update", "--init")
+    (plan.path / "libs/module/inner/notes.txt").write_text("notes", encoding="utf-8")
+
+    with pytest.raises(UnsavedWorkError, match=r"repositories of their own.*libs/module"):
+        repository.remove_worktree(plan.path, force=True)
+
+
+def test_the_files_of_one_whose_repository_was_taken_away(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    (plan.path / "libs/module/.git").unlink()
+    (plan.path / "libs/module/inner/.git").unlink()
+    (plan.path / "libs/module/README.md").write_text("changed", encoding="utf-8")
+
+    repository.remove_worktree(plan.path, force=True)
+
+    (rescue,) = repository.list_rescues()
+    repository.restore_rescue(rescue, "back", tmp_path / "back")
+    assert (tmp_path / "back/libs/module/README.md").read_text(encoding="utf-8") == "changed"
+    assert (tmp_path / "back/libs/module/inner/README.md").exists()
+
+
+def test_a_file_where_one_would_be(repository: GitPythonRepository, make_plan: MakePlan, tmp_path: Path) -> None:
+    plan = make_plan(repository)
+    repository.ensure_worktree(plan)
+    (plan.path / "libs/module").rmdir()
+    (plan.path / "libs/module").write_text("a file", encoding="utf-8")
+
+    repository.remove_worktree(plan.path, force=True)
+
+    (rescue,) = repository.list_rescues()
+    repository.restore_rescue(rescue, "back", tmp_path / "back")
+    assert (tmp_path / "back/libs/module").read_text(encoding="utf-8") == "a file"

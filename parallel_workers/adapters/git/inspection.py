@@ -16,7 +16,13 @@ from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocat
 from parallel_workers.adapters.git.own_refs import NO_KEEPERS, find_own_refs
 from parallel_workers.adapters.git.own_repositories import find_repositories
 from parallel_workers.adapters.git.stopped_operations import find_operation, find_stashes
-from parallel_workers.adapters.git.submodules import find_module, find_modules, has_own_work, is_kept_elsewhere
+from parallel_workers.adapters.git.submodules import (
+    find_files_instead,
+    find_module,
+    find_modules,
+    has_own_work,
+    is_kept_elsewhere,
+)
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.worktree_contents import WorktreeContents
 
@@ -62,6 +68,9 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         # the checkout was cut off: what is not there yet was not deleted by anybody
         there = tuple(name for name in states.unstaged if os.path.lexists(folder / name))
         states = states._replace(unstaged=there)
+    if folder is not None:
+        hidden = find_files_instead(folder, listed.submodules)
+        states = states._replace(untracked=(*states.untracked, *hidden))
     operation = find_operation(linked.admin)
     contents = WorktreeContents(
         path=linked.path,

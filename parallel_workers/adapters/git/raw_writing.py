@@ -126,7 +126,10 @@ def _remove(folder: Path, name: str) -> None:
     parents = list(place.relative_to(folder).parents)[:-1]
     if any((folder / parent).is_symlink() for parent in parents):
         return
-    place.unlink(missing_ok=True)
+    try:
+        place.unlink(missing_ok=True)
+    except NotADirectoryError:
+        return  # a file is where its folder was
     for parent in parents:
         try:
             (folder / parent).rmdir()

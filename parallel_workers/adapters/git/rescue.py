@@ -191,5 +191,6 @@ def _write_tree(opened: OpenedRepository, index: Path, start: str, entries: list
         opened.git("read-tree", start, env=own)
     length = len(start or next((sha for _, sha, _ in entries if sha), "")) or _SHA1_LENGTH
     lines = "".join(f"{mode} {sha or '0' * length}\t{path}\0" for mode, sha, path in entries)
-    opened.git(*_NO_NAME_RULES, "update-index", "-z", "--index-info", stdin=lines, env=own)
+    # a file may be where HEAD has a submodule or a folder, or the other way round
+    opened.git(*_NO_NAME_RULES, "update-index", "--replace", "-z", "--index-info", stdin=lines, env=own)
     return opened.git(*DURABLE, *_NO_NAME_RULES, "write-tree", env=own)

@@ -158,7 +158,7 @@ def _fill_index(opened: OpenedRepository, location: WorktreeLocation, rescue: Re
         f"{entry.mode} {entry.sha or null} {entry.stage}\t{entry.path}\0"
         for entry in sorted(rescue.entries, key=lambda entry: entry.mode.strip("0") != "")
     ]
-    opened.git_in(location, "update-index", "-z", "--index-info", stdin="".join(lines))
+    opened.git_in(location, "update-index", "--replace", "-z", "--index-info", stdin="".join(lines))
     # a file that is only staged lies in the folder as it is staged; what differs from it is written afterwards
     apart = {file.path for file in rescue.files}
     staged = [

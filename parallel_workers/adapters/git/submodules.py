@@ -7,10 +7,11 @@ after `git submodule deinit`, on a branch without it, and when the worktree's fo
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git
-from parallel_workers.adapters.git.file_states import COMPARED_FULLY, FileStates, parse_file_states
+from parallel_workers.adapters.git.file_states import COMPARED_FULLY, GITLINK, FileStates, parse_file_states
 from parallel_workers.adapters.git.own_repositories import find_repositories
 from parallel_workers.adapters.git.stopped_operations import find_operation
 from parallel_workers.errors import UnsavedWorkError
@@ -22,23 +23,22 @@ def find_modules(git_dir: Path) -> tuple[Path, ...]:
     Raises:
         UnsavedWorkError: a folder cannot be read, so that nobody knows what it holds.
     """
-
-    def refuse(error: OSError) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        raise UnsavedWorkError(
-            f"{error.filename} cannot be read ({error.strerror}), so nothing is removed; "
-            f"make it readable: chmod -R u+rwX '{error.filename}'"
-        ) from error
-
     found = []
-    for root, folders, files in os.walk(git_dir / "modules", onerror=refuse):
+    for root, folders, files in os.walk(git_dir / "modules", onerror=_refuse_unreadable):
         # a name may have slashes: what is no repository leads to some
         if "HEAD" in files:
             found.append(Path(root))
             folders[:] = [name for name in folders if name == "modules"]
         folders.sort()
     return tuple(found)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise UnsavedWorkError(
+            f"{error.filename} cannot be read ({error.strerror}), so nothing is removed; "
+            f"make it readable: chmod -R u+rwX '{error.filename}'"
+        ) from error
 
 
 def has_own_work(module: Path) -> bool:
@@ -70,6 +70,26 @@ def is_kept_elsewhere(git_dir: Path, submodule: Path, keep_ignored: tuple[str, .
     return all(is_kept_elsewhere(git_dir, submodule / name, keep_ignored) for name in inner)
 
 
+def find_files_instead(worktree: Path, submodules: Iterable[str]) -> tuple[str, ...]:
+    """Files that lie where `submodules` would be that are not checked out: git itself does not look there.
+
+    Raises:
+        UnsavedWorkError: a folder cannot be read, so that nobody knows what it holds.
+    """
+    found: list[str] = []
+    for name in submodules:
+        place = worktree / name
+        # what is behind a link is not the worktree's; a file is seen by git
+        if os.path.lexists(place / ".git") or place.resolve() != worktree.resolve() / name or not place.is_dir():
+            continue
+        for root, folders, files in os.walk(place, onerror=_refuse_unreadable):
+            links = [each for each in folders if Path(root, each).is_symlink()]
+            # repositories of their own are found elsewhere
+            folders[:] = [each for each in folders if not os.path.lexists(Path(root, each, ".git"))]
+            found += [str(Path(root, each).relative_to(worktree)) for each in (*links, *files)]
+    return tuple(sorted(found))
+
+
 def find_module(git_dir: Path, submodule: Path) -> Path | None:
     """Where the repository of a folder is; None when it is not one of the worktree's submodules."""
     pointer = submodule / ".git"
@@ -89,12 +109,19 @@ def _read_states(module: Path, submodule: Path) -> FileStates | None:
 
 
 def _is_hiding(module: Path, submodule: Path) -> bool:
-    """Whether git was told not to look at files that are there: they may have been changed."""
-    output = _ask(module, submodule, "ls-files", "-z", "-v")
-    tagged = (entry.partition(" ") for entry in output.stdout.split("\0") if entry)
-    return output.code != 0 or any(
-        tag.islower() or (tag == "S" and os.path.lexists(submodule / name)) for tag, _, name in tagged
-    )
+    """Whether files are there that git does not look at: it was told not to, or a submodule would be in their place."""
+    output = _ask(module, submodule, "ls-files", "-z", "-v", "--stage")
+    if output.code != 0:
+        return True
+    inner = []
+    for entry in filter(None, output.stdout.split("\0")):
+        fields, _, name = entry.partition("\t")
+        tag, mode, *_ = fields.split(" ")
+        if tag.islower() or (tag == "S" and os.path.lexists(submodule / name)):
+            return True
+        if mode == GITLINK:
+            inner.append(name)
+    return bool(find_files_instead(submodule, inner))
 
 
 def _holds_ignored(module: Path, submodule: Path, patterns: tuple[str, ...]) -> bool:
