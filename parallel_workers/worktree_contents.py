@@ -35,10 +35,12 @@ class WorktreeContents(NamedTuple):
     """One look at a worktree. Paths of files are relative to it; every tuple is empty when there is nothing.
 
     `head_sha` is '' on an unborn branch. `loose_commit` is HEAD when it is detached at a commit that no ref keeps, or
-    where HEAD was when its branch was deleted under it.
+    where HEAD was when its branch was deleted under it. `left_behind` are commits that HEAD was at, by their names in
+    its reflog, and that nothing else keeps.
     `kept_ignored` are ignored files that `keep_ignored` names. `own_repositories` are folders with a repository
     of their own whose files or commits exist nowhere else; `own_modules` are git directories of submodules that are
-    checked out nowhere, with such commits. `mounts` are places where something else is mounted.
+    checked out nowhere, with such commits. `inner_worktrees` are other worktrees that lie in it.
+    `mounts` are places where something else is mounted.
     `not_ours` says, in words, why the folder is not the worktree that is registered there; '' when it is.
     `folder_gone` leaves only what git itself recorded.
     """
@@ -55,9 +57,11 @@ class WorktreeContents(NamedTuple):
     stashes: tuple[Stash, ...] = ()
     loose_commit: str = ""
     own_refs: tuple[OwnRef, ...] = ()
+    left_behind: tuple[OwnRef, ...] = ()
     operation: StoppedOperation | None = None
     own_repositories: tuple[str, ...] = ()
     own_modules: tuple[str, ...] = ()
+    inner_worktrees: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     lock_reason: str | None = None
     not_ours: str = ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +127,8 @@ def remove(project: str, task_id: str, repository: Path, root: Path | None, *, f
     """Remove the worktree of a task; its branch stays."""
     git, path = _open(repository), _path(root, project, task_id)
     one = _find(git, path)
-    rescue_ref = git.remove_worktree(path, force=force)
+    with _kept_from_engines(one):
+        rescue_ref = git.remove_worktree(path, force=force)
     if as_json:
         print_json({**worktree_keys(one), "task_id": task_id, "project": project, "rescue_ref": rescue_ref})
         return
@@ -156,6 +159,30 @@ def _open(repository: Path) -> GitPythonRepository:
     from parallel_workers.adapters.git.repository import open_repository
 
     return open_repository(repository)
+
+
+@contextmanager
+def _kept_from_engines(one: Worktree) -> Iterator[None]:
+    """No engine begins the worktree's worker meanwhile; raises ParallelWorkersError when one runs it."""
+    if one.worker is None:
+        yield
+        return
+    from filelock import Timeout
+
+    from flows.worker_lock import worker_lock
+
+    lock = worker_lock(one.worker)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ParallelWorkersError(
+            f"{one.path} is kept: an engine runs its worker {one.worker}; "
+            f"end that first: parallel-workers terminate {one.worker}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _keep_ignored(git: GitPythonRepository, base_sha: str) -> tuple[str, ...]:

@@ -63,8 +63,8 @@ def decide_removal(contents: WorktreeContents, care: Care) -> RemovalDecision:
     """Remove, save first, or refuse.
 
     Rules in order, the first that answers wins: the folder is not the registered worktree; something is mounted
-    in it; it holds other repositories with work of their own; it is locked; it holds work. The last two only under
-    `Care.KEEP_WORK`.
+    in it; other worktrees lie in it; it holds other repositories with work of their own; it is locked; it holds work.
+    The last two only under `Care.KEEP_WORK`.
     """
     for rule in _RULES:
         refusal = rule(contents, care)
@@ -91,6 +91,8 @@ def describe_contents(contents: WorktreeContents) -> tuple[str, ...]:
     if contents.loose_commit:
         what.append(f"commit {contents.loose_commit[:12]}, which is on no branch")
     what.extend(_describe_own_refs(contents))
+    if contents.left_behind:
+        what.append(f"{_count(len(contents.left_behind), 'commit')} that HEAD left behind")
     if contents.operation is not None:
         what.append(_describe_operation(contents))
     return tuple(what)
@@ -117,6 +119,18 @@ def _refuse_mounts(contents: WorktreeContents, care: Care) -> Refuse | None:  # 
         Obstacle.MOUNTED,
         f"{contents.path} is not removed, because something else is mounted in it: {_shown(contents.mounts)}",
         f"Unmount it: umount {places}, and remove the worktree again",
+    )
+
+
+def _refuse_inner_worktrees(contents: WorktreeContents, care: Care) -> Refuse | None:  # noqa: ARG001 - one of the rules
+    if not contents.inner_worktrees:
+        return None
+    first = shlex.quote(str(contents.path / contents.inner_worktrees[0]))
+    return Refuse(
+        Obstacle.OWN_REPOSITORY,
+        f"{contents.path} is not removed, because other worktrees lie in it: {_shown(contents.inner_worktrees)}",
+        f"Remove each of them (git worktree remove {first}) or move it out (git worktree move {first} …), "
+        "and remove the worktree again",
     )
 
 
@@ -183,6 +197,7 @@ def _refuse_work(contents: WorktreeContents, care: Care) -> Refuse | None:
 _RULES: tuple[_Rule, ...] = (
     _refuse_not_ours,
     _refuse_mounts,
+    _refuse_inner_worktrees,
     _refuse_own_repositories,
     _refuse_own_modules,
     _refuse_locked,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.worker_lock import worker_lock
 from parallel_workers.adapters.git.repository import open_repository
 from parallel_workers.adapters.local_forge.forge import open_local_forge
 from parallel_workers.pull_requests import PullRequest, PullRequestDraft
@@ -63,6 +64,22 @@ def test_a_worktree_from_making_to_removal(verb: Verb, repository: Path, tmp_pat
     assert git(repository, "show", f"{forced.stdout.strip()}:new.txt") == "new"
     assert not path.exists()
     assert git(repository, "rev-parse", "--verify", "feature/task-9")
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_that_of_a_worker_at_work_is_kept(
+    verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: tuple[str, ...]
+) -> None:
+    made = verb("worktree", "create", "mice", "TASK-9", "main", "--json").data
+    monkeypatch.setenv("PARALLEL_WORKERS_HOME", str(tmp_path / "data"))
+
+    with worker_lock(made["worker_id"]):
+        refused = verb("worktree", "remove", "mice", "TASK-9", *force)
+
+    assert refused.exit_code == 1
+    assert f"end that first: parallel-workers terminate {made['worker_id']}" in refused.stderr
+    assert Path(made["worktree"]).is_dir()
+    assert verb("worktree", "remove", "mice", "TASK-9").exit_code == 0
 
 
 def test_other_projects_are_not_listed(verb: Verb) -> None:

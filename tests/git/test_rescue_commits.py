@@ -43,6 +43,37 @@ def test_commits_that_only_a_ref_of_the_worktree_keeps(
     assert len(repository.list_rescues()) == 1
 
 
+def test_commits_that_head_left_behind(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    git(plan.path, "switch", "--quiet", "--detach")
+    commit(git, plan.path, "first try")
+    first = commit(git, plan.path, "first try, mended")
+    git(plan.path, "switch", "--quiet", "--detach", plan.base_sha)
+    second = commit(git, plan.path, "second try")
+    git(plan.path, "switch", "--quiet", plan.branch)
+
+    ref = repository.remove_worktree(plan.path)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+
+    found = repository.find_rescue(str(ref))
+    assert found.what == ("2 commits that HEAD left behind",)
+    assert {one.sha for one in found.own_refs} == {first, second}
+    assert all(one.name.startswith("HEAD@{") for one in found.own_refs)
+    assert git(repository.path, "show", f"{first}:README.md") == "first try, mended"
+    assert git(repository.path, "show", f"{first}^:README.md") == "first try"
+
+
+def test_what_an_amend_replaced_is_not_work(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> None:
+    """The branch's reflog has it, as long as there is the branch."""
+    commit(git, plan.path, "work")
+    git(plan.path, "commit", "--quiet", "--amend", "--message", "the same, better said")
+    git(plan.path, "rebase", "--quiet", "--force-rebase", plan.base_sha)
+    git(repository.path, "branch", "elsewhere", plan.base_sha)
+    git(plan.path, "switch", "--quiet", "elsewhere")
+    commit(git, plan.path, "on another branch")
+
+    assert repository.remove_worktree(plan.path) is None
+
+
 def test_commits_that_the_base_has_not_are_saved_before_the_branch_goes(
     repository: GitPythonRepository, plan: WorktreePlan, git: Git
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parallel_workers.adapters.git import removal
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
 from parallel_workers.errors import UnsavedWorkError, WorktreeConflictError
 from parallel_workers.worktrees import WorktreePlan
@@ -160,6 +161,29 @@ def test_a_repository_an_agent_made_inside_is_never_removed(
         repository.remove_worktree(plan.path, force=True)
 
     assert (inner / "precious.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_another_worktree_inside_is_never_removed(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in an ignored folder, where agents make them."""
+    (repository.common_dir / "info/exclude").write_text(".agent/\n", encoding="utf-8")
+    inner = plan.path / ".agent/worktrees/sub task"
+
+    def add(point: str) -> None:
+        if point == "removal.saved":
+            git(plan.path, "worktree", "add", "--quiet", "-b", "sub", str(inner))
+
+    monkeypatch.setattr(removal, "reach", add)
+    for _ in range(2):
+        with pytest.raises(UnsavedWorkError, match=r"other worktrees lie in it: \.agent/worktrees/sub task\. Remove"):
+            repository.remove_worktree(plan.path, force=True)
+    assert (inner / "README.md").exists()
+
+    git(repository.path, "worktree", "remove", "--force", str(inner))
+    monkeypatch.undo()
+    repository.remove_worktree(plan.path, force=True)
+    assert not plan.path.exists()
 
 
 def test_a_submodule_with_a_commit_that_was_not_pushed(

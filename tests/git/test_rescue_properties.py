@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -49,7 +50,8 @@ def clear(place: Path) -> None:
     if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
     else:
-        place.unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # a file is on its way
+            place.unlink(missing_ok=True)
 
 
 def make_way(root: Path, name: str) -> Path:

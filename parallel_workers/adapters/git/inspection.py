@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from parallel_workers.adapters.git.command import checked
 from parallel_workers.adapters.git.file_states import COMPARED_FULLY, GITLINK, FileStates, parse_file_states
-from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, read_last_head, read_ref
+from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, linked_worktrees, read_last_head, read_ref
 from parallel_workers.adapters.git.mounts import find_mounts
 from parallel_workers.adapters.git.opened import OpenedRepository, WorktreeLocation
-from parallel_workers.adapters.git.own_refs import NO_KEEPERS, find_own_refs
+from parallel_workers.adapters.git.own_refs import NO_KEEPERS, find_left_behind, find_own_refs
 from parallel_workers.adapters.git.own_repositories import find_repositories
 from parallel_workers.adapters.git.stopped_operations import find_operation, find_stashes
 from parallel_workers.adapters.git.submodules import (
@@ -54,23 +54,13 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
     if linked.branch is not None:
         head_sha = read_ref(opened.common_dir, branch_ref(linked.branch))
     with tempfile.TemporaryDirectory(prefix="parallel-workers-") as scratch:
-        if head_sha is not None and not head_sha.strip("0"):
-            head_sha = None  # an interrupted `git worktree add`
         location = WorktreeLocation(folder or _empty_folder(scratch), linked.admin, linked.branch, linked)
         index = _copy_index(opened, location, Path(scratch) / "index", head_sha)
         listed = _list_index(opened, location, index)
         _look_at_all(opened, location, index, listed)
         states = _read_states(opened, location, index)
         kept = find_kept_ignored(opened, location, index, Path(scratch) / "patterns") if folder else ()
-    if folder is None:
-        states = states._replace(unstaged=(), untracked=(), ignored=(), submodules=())
-    elif not linked.checked_out:
-        # the checkout was cut off: what is not there yet was not deleted by anybody
-        there = tuple(name for name in states.unstaged if os.path.lexists(folder / name))
-        states = states._replace(unstaged=there)
-    if folder is not None:
-        hidden = find_files_instead(folder, listed.submodules)
-        states = states._replace(untracked=(*states.untracked, *hidden))
+    states = _correct(states, linked, folder, listed)
     operation = find_operation(linked.admin)
     contents = WorktreeContents(
         path=linked.path,
@@ -85,14 +75,29 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         stashes=find_stashes(opened.common_dir, linked.branch or (operation and operation.branch)),
         loose_commit=_loose_commit(opened, linked, head_sha),
         own_refs=find_own_refs(opened, linked.admin),
+        left_behind=find_left_behind(opened, linked, head_sha),
         operation=operation,
         own_repositories=_own_repositories(linked, folder, states, listed, kept) if folder else (),
         own_modules=_own_modules(linked.admin, folder, listed),
+        inner_worktrees=_inner_worktrees(opened, linked, folder) if folder else (),
         mounts=tuple(str(one.relative_to(folder)) for one in find_mounts(folder)) if folder else (),
         lock_reason=None if linked.half_made else linked.lock_reason,
         folder_gone=folder is None,
     )
     return Inspection(contents, states, location)
+
+
+def _correct(states: FileStates, linked: LinkedWorktree, folder: Path | None, listed: _Listed) -> FileStates:
+    """Without what nobody deleted, and with files that git does not look at."""
+    if folder is None:
+        return states._replace(unstaged=(), untracked=(), ignored=(), submodules=())
+    hidden = find_files_instead(folder, listed.submodules)
+    states = states._replace(untracked=(*states.untracked, *hidden))
+    if not linked.checked_out:
+        # the checkout was cut off: what is not there yet was not deleted by anybody
+        there = tuple(name for name in states.unstaged if os.path.lexists(folder / name))
+        states = states._replace(unstaged=there)
+    return states
 
 
 def _empty_folder(scratch: str) -> Path:
@@ -192,6 +197,13 @@ def _own_repositories(
         if name not in listed.submodules or not is_kept_elsewhere(linked.admin, folder / name, linked.keep_ignored):
             changed.add(name)
     return tuple(sorted(changed))
+
+
+def _inner_worktrees(opened: OpenedRepository, linked: LinkedWorktree, folder: Path) -> tuple[str, ...]:
+    """By their names below the folder, which may have been moved since they were made; also in ignored folders."""
+    inside = (each.path for each in linked_worktrees(opened.common_dir) if linked.path in each.path.parents)
+    names = (path.relative_to(linked.path) for path in inside)
+    return tuple(str(name) for name in names if (folder / name).exists())
 
 
 def _own_modules(admin: Path, folder: Path | None, listed: _Listed) -> tuple[str, ...]:

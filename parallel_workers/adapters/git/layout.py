@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_BRANCHES = "refs/heads/"
+BRANCHES = "refs/heads/"
 _WORKER_FILE = "parallel-workers-worker"
 _PATHS_FILE = "parallel-workers-paths"
 _KEEP_IGNORED_FILE = "parallel-workers-keep-ignored"
@@ -115,14 +115,22 @@ def read_ref(common_dir: Path, ref: str) -> str | None:
 
 def branch_ref(branch: str) -> str:
     """`refs/heads/<branch>`."""
-    return f"{_BRANCHES}{branch}"
+    return f"{BRANCHES}{branch}"
 
 
 def read_head(git_dir: Path) -> str | None:
     """The branch that HEAD of a worktree's git directory names, or None when it is detached."""
     content = _read(git_dir / "HEAD") or ""
     target = content.removeprefix("ref: ")
-    return target.removeprefix(_BRANCHES) if content.startswith(f"ref: {_BRANCHES}") else None
+    return target.removeprefix(BRANCHES) if content.startswith(f"ref: {BRANCHES}") else None
+
+
+def read_log(file: Path) -> tuple[str, ...]:
+    """The commits that a reflog tells of, oldest first; a ref that was deleted meanwhile is at none."""
+    lines = (_read(file) or "").splitlines()
+    # a line is `<old sha> <new sha> <who and when>\t<message>`; a sha is all zeros when there was none
+    found = [sha for line in lines if line.count(" ") > 1 for sha in line.split(" ", 2)[:2]]
+    return tuple(sha for sha in dict.fromkeys(found) if _SHA.fullmatch(sha) and sha.strip("0"))
 
 
 def read_last_head(git_dir: Path) -> str | None:

@@ -1,18 +1,20 @@
-"""Refs that belong to one worktree (refs/worktree, refs/bisect, refs/rewritten): git deletes them along with it."""
+"""What keeps commits in one worktree alone: refs of its own, and the reflog of its HEAD. git deletes both with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from parallel_workers.adapters.git.layout import read_ref
+from parallel_workers.adapters.git.layout import BRANCHES, LinkedWorktree, read_log, read_ref
 from parallel_workers.adapters.git.opened import PUSHED_REF_PREFIX, OpenedRepository
 from parallel_workers.identity import RESCUE_REF_PREFIX, WORKER_REF_PREFIX
 from parallel_workers.worktree_contents import OwnRef
 
-NO_KEEPERS = (RESCUE_REF_PREFIX, WORKER_REF_PREFIX, PUSHED_REF_PREFIX)
-"""A rescue may be dropped, and may be the one that this removal has made; the others go with the worker."""
 _OWN_PREFIXES = ("refs/worktree/", "refs/bisect/", "refs/rewritten/")
+NO_KEEPERS = (RESCUE_REF_PREFIX, WORKER_REF_PREFIX, PUSHED_REF_PREFIX, *_OWN_PREFIXES)
+"""A rescue may be dropped, and may be the one that this removal has made; the next two go with the worker, and those of
+the main checkout as soon as its bisect or rebase ends."""
+_OTHERS = ("--single-worktree", *(f"--exclude={prefix}*" for prefix in NO_KEEPERS), "--all")
 
 
 def find_own_refs(opened: OpenedRepository, git_dir: Path) -> tuple[OwnRef, ...]:
@@ -24,12 +26,30 @@ def find_own_refs(opened: OpenedRepository, git_dir: Path) -> tuple[OwnRef, ...]
     commits = peel_commits(opened, shas.values())
     if not commits:
         return ()
-    # not those of the main checkout either: they go as soon as its bisect or rebase ends
-    no_keepers = (f"--exclude={prefix}*" for prefix in (*_OWN_PREFIXES, *NO_KEEPERS))
-    others = ("--single-worktree", *no_keepers)
     asked = "".join(f"{sha}\n" for sha in commits.values())
-    listed = set(opened.git("rev-list", "--stdin", "--not", *others, "--all", stdin=asked).split("\n"))
+    listed = set(opened.git("rev-list", "--stdin", "--not", *_OTHERS, stdin=asked).split("\n"))
     return tuple(OwnRef(name, commits[sha]) for name, sha in sorted(shas.items()) if commits.get(sha) in listed)
+
+
+def find_left_behind(opened: OpenedRepository, linked: LinkedWorktree, head_sha: str | None) -> tuple[OwnRef, ...]:
+    """Commits that HEAD was at and that nothing but its reflog keeps, such as those made while it was detached.
+
+    What an amend or a rebase of a branch replaced does not count: the branch's own reflog has it. No process when all
+    of it is there.
+    """
+    branches = (opened.common_dir / "logs" / BRANCHES).rglob("*")
+    known = {head_sha, *(sha for file in branches if file.is_file() for sha in read_log(file))}
+    # as git counts them: 0 is the newest
+    been = {sha: f"HEAD@{{{number}}}" for number, sha in enumerate(reversed(read_log(linked.admin / "logs" / "HEAD")))}
+    commits = peel_commits(opened, been.keys() - known)
+    if not commits:
+        return ()
+    asked = "".join(f"{sha}\n" for sha in commits)
+    kept = [f"^{sha}" for sha in peel_commits(opened, filter(None, known))]
+    listed = opened.git("rev-list", "--parents", "--stdin", "--not", *_OTHERS, *kept, stdin=asked).split("\n")
+    parents = {parent for line in listed for parent in line.split(" ")[1:]}
+    newest = [sha for sha in (line.split(" ")[0] for line in listed) if sha in commits and sha not in parents]
+    return tuple(OwnRef(been[sha], sha) for sha in newest)
 
 
 def peel_commits(opened: OpenedRepository, shas: Iterable[str]) -> dict[str, str]:

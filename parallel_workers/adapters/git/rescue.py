@@ -66,13 +66,14 @@ def save_work(opened: OpenedRepository, found: Inspection, what: tuple[str, ...]
     kept = [stash.sha for stash in contents.stashes]
     if contents.loose_commit not in {"", contents.head_sha}:
         kept.append(contents.loose_commit)
+    kept += [ref.sha for ref in contents.left_behind]
     manifest = {
         "worker": contents.worker,
         "branch": contents.branch or (contents.operation.branch if contents.operation else None),
         "worktree": str(contents.path),
         "what": what,
         "stashes": contents.stashes,
-        "own_refs": contents.own_refs,
+        "own_refs": (*contents.own_refs, *contents.left_behind),
         "operation": contents.operation._asdict() if contents.operation else None,
         "sparse": linked.paths if linked else (),
     }
