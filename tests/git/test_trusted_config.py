@@ -29,6 +29,7 @@ def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
         "url.ext::evil.insteadOf",
         "core.sshCommand",
         "core.worktree",
+        "core.excludesFile",
         "include.path",
         "includeIf.gitdir:/.path",
         "remote.origin.receivepack",

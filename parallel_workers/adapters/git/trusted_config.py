@@ -18,7 +18,7 @@ Settings = frozenset[tuple[str, str]]
 
 _RUNS_OR_REDIRECTS = re.compile(
     r"""filter\..* | credential\..* | url\..* | http\..* | include\..* | includeif\..* | ssh\..* | gpg\..*
-    | core\.(sshcommand|askpass|gitproxy|attributesfile|worktree|alternaterefscommand|bare)
+    | core\.(sshcommand|askpass|gitproxy|attributesfile|excludesfile|worktree|alternaterefscommand|bare)
     | remote\..*\.(vcs|uploadpack|receivepack|proxy|promisor) | extensions\.(?!worktreeconfig).*
     | diff\..*\.(command|textconv) | merge\..*\.driver | protocol\..* | (uploadpack|receive|transfer)\..*""",
     re.VERBOSE | re.IGNORECASE,
@@ -26,7 +26,10 @@ _RUNS_OR_REDIRECTS = re.compile(
 
 
 def dangerous_settings(listing: str) -> Settings:
-    """The settings that run a program or send git elsewhere, from `git config --list -z`: `(key, value)` pairs."""
+    """The settings that run a program, send git elsewhere or hide files from it, as `(key, value)` pairs.
+
+    `listing` is what `git config --list -z` said.
+    """
     pairs = (entry.partition("\n")[::2] for entry in listing.split("\0") if entry)
     return frozenset((key, value) for key, value in pairs if _RUNS_OR_REDIRECTS.fullmatch(key))
 
@@ -48,7 +51,9 @@ class TrustedConfig:
         self._texts = {file: _read(file) for file in files}
 
     def ensure_unchanged(self, git_dir: Path | None = None) -> None:
-        """Return if nothing was added that runs programs or redirects; `git_dir` is a linked worktree's own.
+        """Return if nothing was added that runs programs, redirects or hides files.
+
+        `git_dir` is a linked worktree's own.
 
         Raises:
             UntrustedConfigError: something was; the message names the keys, or the attributes file.
@@ -77,9 +82,9 @@ def _refuse_settings(file: Path, added: Settings) -> None:
     if added:
         keys = ", ".join(sorted({key for key, _ in added}))
         raise UntrustedConfigError(
-            f"{file} was changed while a worker was at work: {keys}. These settings make git run programs or "
-            f"contact other servers, so nothing more is done here. Look at them, and remove what is not yours: "
-            f"git config --file '{file}' --unset-all <key>"
+            f"{file} was changed while a worker was at work: {keys}. These settings make git run programs, "
+            f"contact other servers or overlook files, so nothing more is done here. Look at them, and remove what is "
+            f"not yours: git config --file '{file}' --unset-all <key>"
         )
 
 
