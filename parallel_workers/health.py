@@ -106,11 +106,15 @@ class RegisteredWorktree(NamedTuple):
 
 
 class StrayFolder(NamedTuple):
-    """A folder below the worktree root that no repository knows. `moved_from`: its repository has it elsewhere."""
+    """A folder below the worktree root that no repository knows. `moved_from`: its repository has it elsewhere.
+
+    `removed_from`: it is what is left of the worktree there, whose removal was cut short.
+    """
 
     path: Path
     repository: Path | None = None
     moved_from: Path | None = None
+    removed_from: Path | None = None
 
 
 class OwnedBranch(NamedTuple):

@@ -147,18 +147,31 @@ def _remove(repository: Path, worktree: Path) -> str:
 
 def check_folders(facts: HealthFacts) -> tuple[Finding, ...]:
     """Every folder below the worktree root is a worktree."""
-    found = [_judge_folder(stray) for stray in facts.strays]
+    found = [_judge_folder(stray, facts.repository) for stray in facts.strays]
     return tuple(found) or (Finding("folders", Severity.OK, "every one below the worktree root is a worktree"),)
 
 
-def _judge_folder(stray: StrayFolder) -> Finding:
+def _judge_folder(stray: StrayFolder, repository: RepositoryFacts | None) -> Finding:
     path = shlex.quote(str(stray.path))
+    if stray.removed_from is not None:
+        return _judge_half_removed(stray, repository)
     if stray.moved_from is not None and stray.repository is not None:
         what = f"{stray.path} was moved: its repository has it at {stray.moved_from}"
         repair = f"git -C {shlex.quote(str(stray.repository))} worktree repair {path}"
         return Finding("folders", Severity.WARNING, what, repair)
     what = f"{stray.path} is no worktree of any repository; a task that needs this path will refuse it"
     return Finding("folders", Severity.WARNING, what, f"mv {path} {path}.old")
+
+
+def _judge_half_removed(stray: StrayFolder, repository: RepositoryFacts | None) -> Finding:
+    what = f"{stray.path} is what is left of {stray.removed_from}, whose removal was cut short"
+    here = repository is not None and any(one.path == stray.removed_from for one in repository.worktrees)
+    known = repository.path if repository is not None and here else stray.repository
+    if known is not None:
+        prune = f"parallel-workers worktree prune --repository {shlex.quote(str(known))}"
+        return Finding("folders", Severity.WARNING, f"{what}; what is in it is saved before it goes", prune)
+    what += "; its repository is not this one, or has forgotten it: look at what is in it before you delete it"
+    return Finding("folders", Severity.WARNING, what, f"ls -lAR {shlex.quote(str(stray.path))}")
 
 
 def check_branches(facts: HealthFacts) -> tuple[Finding, ...]:

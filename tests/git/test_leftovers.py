@@ -12,14 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from parallel_workers.adapters.git.deletion import move_aside
+from parallel_workers.adapters.git.layout import linked_worktrees
 from parallel_workers.adapters.git.leftovers import Leftovers, find_strays
 from parallel_workers.adapters.git.repository import GitPythonRepository
+from parallel_workers.decisions.health_of_repository import check_folders
 from parallel_workers.errors import UsageError
 from parallel_workers.health import LockFile, RegisteredWorktree, StrayFolder
 from parallel_workers.identity import worker_id
 from parallel_workers.worktrees import WorktreePlan
 from tests.conftest import Git
 from tests.git.conftest import MakePlan
+from tests.unit.healthy import HEALTHY
 
 
 @pytest.fixture
@@ -228,6 +232,24 @@ def test_a_worktree_that_was_moved_and_one_whose_record_is_gone(clone: Path, pla
     assert find_strays(root) == ()
     shutil.rmtree(clone / ".git" / "worktrees" / plan.path.name)
     assert find_strays(root) == (StrayFolder(moved),)
+
+
+@pytest.mark.parametrize("lost_its_pointer", [False, True])
+def test_what_a_removal_that_was_cut_short_left(clone: Path, plan: WorktreePlan, *, lost_its_pointer: bool) -> None:
+    leftovers, root = Leftovers(clone), plan.path.parents[1]
+    (linked,) = linked_worktrees(clone / ".git")
+    aside = move_aside(linked, None).aside
+    if lost_its_pointer:
+        (aside / ".git").unlink()
+
+    repository = None if lost_its_pointer else clone
+    assert find_strays(root) == (StrayFolder(aside, repository, removed_from=plan.path),)
+
+    facts = HEALTHY._replace(repository=leftovers.look(), strays=find_strays(root), runs=())
+    (finding,) = check_folders(facts)
+    assert finding.mend == f"parallel-workers worktree prune --repository {clone}"
+    leftovers.git.prune()
+    assert find_strays(root) == ()
 
 
 def test_without_a_root_there_are_no_folders(tmp_path: Path) -> None:

@@ -142,6 +142,10 @@ CASES = {
         ),
         "folders", WARNING, "was moved", "git -C /repo worktree repair /trees/p/x",
     ),
+    "half removed worktree of another repository": Case(
+        HEALTHY._replace(strays=(StrayFolder(Path("/trees/p/.x"), removed_from=Path("/trees/p/x")),)),
+        "folders", WARNING, "what is left of /trees/p/x", "ls -lAR /trees/p/.x",
+    ),
     "branch that we pushed and nobody has": Case(
         with_repository(branches=(OwnedBranch("feature/x", (), pushed=True),)), "branches", WARNING, "feature/x",
         "git -C /repo branch --delete feature/x",

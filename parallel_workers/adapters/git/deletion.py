@@ -30,6 +30,7 @@ from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
 _NOTE = "parallel-workers-removing"
 _ENDED_RECORDS = "parallel-workers-removed"
 _MARK = "parallel-workers-removing"
+_ASIDE = re.compile(rf"\.(.+)\.{_MARK}-[0-9a-f]{{8}}")
 _ENDED_NAME = re.compile(r".+-[0-9a-f]{8}")
 
 
@@ -43,6 +44,12 @@ class BegunDeletion(NamedTuple):
     aside: Path
     rescue_ref: str | None
     looked_at: int = 0
+
+
+def removed_from(folder: Path) -> Path | None:
+    """Where the worktree was that `folder` is what is left of, by its name; None when it has another name."""
+    found = _ASIDE.fullmatch(folder.name)
+    return folder.with_name(found[1]) if found else None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from parallel_workers.adapters.git.deletion import removed_from
 from parallel_workers.adapters.git.discovery import discover
 from parallel_workers.adapters.git.layout import LinkedWorktree, linked_worktrees, read_head, read_ref
 from parallel_workers.adapters.git.lock_files import find_flock_holders, look_at_locks
@@ -111,14 +112,18 @@ def _owned_branches(opened: OpenedRepository) -> Iterator[OwnedBranch]:
 def find_strays(root: Path) -> tuple[StrayFolder, ...]:
     """Folders `<root>/<project>/<task>` that are on record in no repository. Follows no symbolic link.
 
-    One that no task can need, because it is empty or is named as no task's folder is, is told only when it was moved.
+    One that no task can need, because it is empty or is named as no task's folder is, is told only when it was moved,
+    by somebody or by a removal.
     """
     strays = []
     for folder in _task_folders(root):
         in_the_way = folder == worktree_path(root, folder.parent.name, folder.name)
         pointer = _read_pointer(folder / ".git")
         place = _recorded_place(pointer) if pointer else None
-        if pointer is not None and place is not None:
+        removed = removed_from(folder)
+        if removed is not None:
+            strays.append(StrayFolder(folder, _repository_of(pointer) if pointer else None, removed_from=removed))
+        elif pointer is not None and place is not None:
             if place != folder.resolve():
                 strays.append(StrayFolder(folder, _repository_of(pointer), place))
         elif in_the_way and any(folder.iterdir()):
