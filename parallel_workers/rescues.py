@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shlex
 from datetime import UTC, datetime
@@ -108,9 +110,11 @@ def default_branch(name: str) -> str:
 
 
 def restore_command(name: str, repository: Path | str, worktree: Path | str) -> str:
-    """A line to paste that brings a rescue back, beside the old place of `worktree`, which may be taken again."""
+    """A line to paste that brings a rescue back, beside the old place of `worktree`, where nothing is yet."""
     place = worktree or Path.home() / name.rpartition("/")[2]
-    command = ("parallel-workers", "rescue", "restore", name, "--worktree", f"{place}-rescued")
+    more = (f"{place}-rescued-{number}" for number in itertools.count(2))
+    free = next(one for one in itertools.chain([f"{place}-rescued"], more) if not os.path.lexists(one))
+    command = ("parallel-workers", "rescue", "restore", name, "--worktree", free)
     return shlex.join((*command, "--repository", str(repository)))
 
 

@@ -71,6 +71,9 @@ def test_listed_and_shown(verb: Verb, lost: tuple[str, Picture]) -> None:
     text = verb("rescue", "show", name)
     assert "  S README.md\n  ? new.txt\n" in text.stdout
     assert f"rescue restore {name} --worktree {listed['worktree']}-rescued --repository " in text.stderr
+    Path(f"{listed['worktree']}-rescued").mkdir()
+    again = verb("rescue", "show", name)
+    assert f"rescue restore {name} --worktree {listed['worktree']}-rescued-2 --repository " in again.stderr
 
 
 def test_restored_as_it_was(verb: Verb, lost: tuple[str, Picture], tmp_path: Path, git: Git) -> None:

@@ -96,6 +96,23 @@ def test_a_branch_that_was_deleted_comes_back_where_it_was(
     assert git(plan.path, "status", "--porcelain") == ""
 
 
+def test_an_unborn_branch_comes_back_as_a_worktree(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
+) -> None:
+    git(plan.path, "switch", "--quiet", "--orphan", "fresh")
+    (plan.path / ".gitattributes").write_text("* text=auto\n", encoding="utf-8")
+    (plan.path / "first.txt").write_bytes(b"first\r\n")
+    git(plan.path, "add", "first.txt")
+    before = picture(plan.path)
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    restored = repository.restore_rescue(repository.find_rescue(str(ref)), "back", tmp_path / "back")
+
+    assert picture(tmp_path / "back") == before
+    assert git(tmp_path / "back", "rev-parse", "HEAD") == restored.head_sha
+    assert git(repository.path, "rev-list", "--count", "back") == "1"
+
+
 def test_an_unborn_branch_comes_back_as_a_branch(
     repository: GitPythonRepository, plan: WorktreePlan, git: Git, tmp_path: Path
 ) -> None:
@@ -161,6 +178,39 @@ def test_a_repository_an_agent_made_inside_is_never_removed(
         repository.remove_worktree(plan.path, force=True)
 
     assert (inner / "precious.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_broken_index_is_named_with_the_way_out(
+    repository: GitPythonRepository, plan: WorktreePlan, tmp_path: Path
+) -> None:
+    (plan.path / "new.txt").write_text("new", encoding="utf-8")
+    before = picture(plan.path)
+    index = repository.common_dir / "worktrees" / plan.path.name / "index"
+    index.write_bytes(b"broken")
+
+    with pytest.raises(UnsavedWorkError, match=r"cannot read the index of .*\(fatal: .*mv '.*/index'") as refused:
+        repository.remove_worktree(plan.path, force=True)
+    assert f"mv '{index}' '{index}.broken'" in str(refused.value)
+
+    index.rename(f"{index}.broken")
+    ref = repository.remove_worktree(plan.path, force=True)
+    repository.restore_rescue(repository.find_rescue(str(ref)), "back", tmp_path / "back")
+    assert picture(tmp_path / "back") == before
+
+
+def test_ignored_files_come_back_for_their_owner_alone(
+    repository: GitPythonRepository, make_plan: MakePlan, tmp_path: Path
+) -> None:
+    plan = make_plan(repository, "TASK-2", keep_ignored=(".env",))
+    repository.ensure_worktree(plan)
+    (plan.path / ".gitignore").write_text(".env\n", encoding="utf-8")
+    (plan.path / ".env").write_text("TOKEN=1", encoding="utf-8")
+    ref = repository.remove_worktree(plan.path, force=True)
+
+    repository.restore_rescue(repository.find_rescue(str(ref)), "back", tmp_path / "back")
+
+    assert (tmp_path / "back/.env").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "back/.gitignore").stat().st_mode & 0o044
 
 
 def test_another_worktree_inside_is_never_removed(

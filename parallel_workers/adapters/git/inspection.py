@@ -120,7 +120,14 @@ def _copy_index(opened: OpenedRepository, location: WorktreeLocation, copy: Path
 
 
 def _list_index(opened: OpenedRepository, location: WorktreeLocation, index: Path) -> _Listed:
-    text = opened.git_in(location, "ls-files", "-z", "-v", "--stage", env={"GIT_INDEX_FILE": str(index)})
+    listed = opened.ask_in(location, "ls-files", "-z", "-v", "--stage", env={"GIT_INDEX_FILE": str(index)})
+    if listed.code != 0:
+        said, place = listed.stderr.strip().rpartition("\n")[2], location.git_dir / "index"
+        raise UnsavedWorkError(
+            f"git cannot read the index of {location.path} ({said}), so nothing is removed. Move it away: "
+            f"mv '{place}' '{place}.broken', and remove the worktree again; its files are saved as they are"
+        )
+    text = listed.stdout
     submodules, assumed, skipped = set(), [], []
     for entry in filter(None, text.split("\0")):
         fields, _, path = entry.partition("\t")

@@ -14,6 +14,7 @@ from parallel_workers.adapters.git.raw_files import LINK, PROGRAM
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.rescues import SavedFile
 
+_IGNORED = "ignored"
 _BYTES_AT_ONCE = 8 * 1024 * 1024
 """What is read at one go takes several times that in memory; a file that is larger goes to the disk as it comes."""
 
@@ -89,19 +90,22 @@ def _write(folder: Path, file: SavedFile, content: bytes) -> None:
     if file.mode == LINK:
         place.symlink_to(os.fsdecode(content))
         return
-    with _create(place, file.mode) as opened_file:
+    with _create(place, file) as opened_file:
         opened_file.write(content)
 
 
 def _copy(opened: OpenedRepository, folder: Path, file: SavedFile) -> None:
     _make_way(folder, file.path)
-    with _create(folder / file.path, file.mode) as opened_file:
+    with _create(folder / file.path, file) as opened_file:
         opened.copy_blob(file.sha, opened_file)
 
 
-def _create(place: Path, mode: str) -> BinaryIO:
+def _create(place: Path, file: SavedFile) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    return os.fdopen(os.open(place, flags, 0o777 if mode == PROGRAM else 0o666), "wb")
+    permissions = 0o777 if file.mode == PROGRAM else 0o666
+    if file.kind == _IGNORED:
+        permissions &= 0o700  # often .env and the like, which nobody else may have been allowed to read
+    return os.fdopen(os.open(place, flags, permissions), "wb")
 
 
 def _make_way(folder: Path, name: str) -> None:

@@ -36,11 +36,12 @@ def restore_worktree(
 ) -> RestoredRescue:
     """Make `branch` at the commit that was checked out, and a worktree at `path` with everything else uncommitted.
 
-    A merge, cherry-pick, revert or rebase that was stopped is stopped there again.
+    A merge, cherry-pick, revert or rebase that was stopped is stopped there again. Of a rescue from before the first
+    commit all is one commit, as `restore_branch` makes it: git has no worktree without one.
 
     Raises:
         WorktreeConflictError: there is such a branch, or something lies at `path`.
-        UsageError: `branch` is no name for one, `path` is in the repository or cannot be made, or there is no commit.
+        UsageError: `branch` is no name for one, or `path` is in the repository or cannot be made.
         UnsavedWorkError: the rescue is not what we made.
         RestoreFailedError: the disk is full, or something cannot be written.
     """
@@ -48,7 +49,7 @@ def restore_worktree(
     _refuse_branch(opened, branch)
     _refuse_place(opened, place)
     if not rescue.head_sha:
-        raise UsageError(f"{rescue.name} was saved before its first commit; restore it as a branch, without --worktree")
+        rescue = rescue._replace(head_sha=_commit_files(opened, rescue), entries=(), operation=None)
     files = rescue.files or _files_of_plain(opened, rescue)
     check_names([*(file.path for file in files), *(entry.path for entry in rescue.entries)])
     _create_branch(opened, branch, rescue.head_sha)

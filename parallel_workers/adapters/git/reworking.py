@@ -15,6 +15,7 @@ from parallel_workers.adapters.git.remotes import pushed_ref
 from parallel_workers.adapters.git.rescue import save_work
 from parallel_workers.decisions.removal import describe_contents
 from parallel_workers.errors import RewrittenBranchError, UsageError
+from parallel_workers.rescues import way_back
 from parallel_workers.worktrees import Joined
 
 _MERGE = (
@@ -99,7 +100,9 @@ def _put_away(opened: OpenedRepository, location: WorktreeLocation) -> None:
     if read_ref(location.git_dir, "MERGE_HEAD") is not None:
         if location.linked is not None:
             found = inspect_worktree(opened, location.linked, location.path)
-            save_work(opened, found, describe_contents(found.contents))
+            ref = save_work(opened, found, describe_contents(found.contents))
+            saved = way_back(ref, opened.path, location.path)
+            logger.warning("{}: a merge that was begun is undone, what it had is {}", location.path, saved)
         opened.git_in(location, "merge", "--abort")
     commit_all(opened, location.path, "chore: keep what was left uncommitted before a merge\n")
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from parallel_workers.errors import GitCommandError, UnsavedWorkError
 
-_NO_ROOM = re.compile(r"^(?:error: |fatal: )?(.*(?:No space left on device|Disk quota exceeded).*)$", re.MULTILINE)
+_HINDERED = re.compile(
+    r"^(?:error: |fatal: )?(.*(?:No space left on device|Disk quota exceeded|Permission denied).*)$", re.MULTILINE
+)
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def saved_or_kept(subject: str) -> Iterator[None]:
     try:
         yield
     except (OSError, GitCommandError) as error:
-        said = str(error) if isinstance(error, OSError) else _no_room(error)
+        said = str(error) if isinstance(error, OSError) else _hindrance(error)
         if not said:
             raise
         raise UnsavedWorkError(
@@ -31,7 +33,7 @@ def saved_or_kept(subject: str) -> Iterator[None]:
         ) from error
 
 
-def _no_room(error: GitCommandError) -> str:
-    """The line in which git says that a disk is full; '' when it failed for something else."""
-    found = _NO_ROOM.search(error.stderr)
+def _hindrance(error: GitCommandError) -> str:
+    """The line in which git says that a disk is full or a file closed; '' when it failed for something else."""
+    found = _HINDERED.search(error.stderr)
     return found[1] if found else ""
