@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +103,21 @@ def test_the_users_own_helper_is_neither_asked_nor_told(github: GitHubWorld, git
     _branch(github, git, "feature/one")
     open_repository(github.clone).with_credential(github.forge().git_credential).push_branch("feature/one")
     assert not told.exists()
+
+
+def test_a_header_that_a_workflows_checkout_left_is_not_sent(github: GitHubWorld, git: Git) -> None:
+    """As actions/checkout writes it, with a token that may read alone."""
+    reader = github.repository.give("reader", "read")
+    basic = b64encode(f"x-access-token:{reader}".encode()).decode()
+    header = f"AUTHORIZATION: basic {basic}"
+    git(github.clone, "config", "--local", f"http.{github.server.url}/.extraheader", header)
+    git(github.clone, "config", "--global", "http.extraHeader", header)
+    head = _branch(github, git, "feature/one")
+    plain = open_repository(github.clone)
+    with pytest.raises(GitCommandError, match="no write access"):
+        plain.push_branch("feature/one")
+
+    assert plain.with_credential(github.forge().git_credential).push_branch("feature/one") == head
 
 
 def test_a_clone_by_url_holds_no_credential(github: GitHubWorld, git: Git, tmp_path: Path) -> None:

@@ -71,8 +71,14 @@ def answering(credential: GitCredential | None) -> Iterator[Answering]:
                 "PARALLEL_WORKERS_ASKPASS_SERVER": _server(credential.server_url),
                 "PARALLEL_WORKERS_ASKPASS_USER": USER,
             }
-            # an empty helper drops all that are configured: they would be asked first, and told to remember ours
-            yield Answering(environment, (("credential.helper", ""), ("credential.useHttpPath", "false")), (read_end,))
+            config = (
+                # an empty helper drops all that are configured: they would be asked first, and told to remember ours
+                ("credential.helper", ""),
+                ("credential.useHttpPath", "false"),
+                # actions/checkout leaves the workflow's own token as a header in the config; it would be used instead
+                (f"http.{_server(credential.server_url)}/.extraHeader", ""),
+            )
+            yield Answering(environment, config, (read_end,))
     finally:
         os.close(read_end)
 
