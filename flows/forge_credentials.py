@@ -12,6 +12,7 @@ from flows.asked_once import AskedOnce
 from parallel_workers.adapters.github.connections import issued_tokens
 from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
 from parallel_workers.errors import UsageError
+from parallel_workers.plain_text import clean_text
 from parallel_workers.redaction import redact
 
 _block: GitHubForge | None = None
@@ -73,4 +74,4 @@ def without_secrets(text: str) -> str:
         known = secret_values()
     except UsageError:  # credentials that do not fit may be what is told of
         known = ()
-    return redact(text, known)
+    return clean_text(redact(text, known))

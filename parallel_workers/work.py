@@ -23,6 +23,7 @@ from parallel_workers.errors import (
     StoppedError,
 )
 from parallel_workers.messages import phase_commit
+from parallel_workers.plain_text import clean_text
 from parallel_workers.ports import AgentRunner, GitRepository, LineSink
 from parallel_workers.prompts import render_prompt
 from parallel_workers.spec import DEFAULT_GATE_ROUNDS, Gate, PromptDelivery, TaskOrder
@@ -202,7 +203,7 @@ def _find_unsolved(order: TaskOrder, start: WorkStart, result: AgentResult, benc
     """Files that the agent left in conflict, named; committed as they are they would look like work."""
     if not start.conflicts or result.end is not AgentEnd.EXITED or result.exit_code != 0:
         return ""
-    return ", ".join(bench.git.find_conflicts(Path(order.worktree), start.base_sha))
+    return clean_text(", ".join(bench.git.find_conflicts(Path(order.worktree), start.base_sha)))
 
 
 def _gather_evidence(
@@ -235,7 +236,7 @@ def _gather_evidence(
         case Done():
             return report
         case NoChangeNeeded(reason=reason):
-            return report.model_copy(update={"no_change_reason": reason})
+            return report.model_copy(update={"no_change_reason": clean_text(reason)})
         case Failed(reason=reason):
             raise AgentFailedError(reason)
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parallel_workers.plain_text import CleanText
 from parallel_workers.spec import Frozen
 
 
@@ -9,7 +10,7 @@ class WorkCommit(Frozen):
     """A commit on the worker's branch."""
 
     sha: str
-    subject: str
+    subject: CleanText
 
 
 class GateResult(Frozen):
@@ -18,7 +19,7 @@ class GateResult(Frozen):
     name: str
     passed: bool
     seconds: float
-    output: str = ""
+    output: CleanText = ""
 
 
 class WorkReport(Frozen):
@@ -30,11 +31,11 @@ class WorkReport(Frozen):
     files_changed: int = 0
     insertions: int = 0
     deletions: int = 0
-    diff_stat: str = ""
+    diff_stat: CleanText = ""
     gates: tuple[GateResult, ...] = ()
     rounds: int = 1
     agent_seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     output_lines: int = 0
-    no_change_reason: str | None = None
+    no_change_reason: CleanText | None = None

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from parallel_workers.adapters.git.command import run_git
 from parallel_workers.adapters.local_forge.objects import Ident, ParsedCommit, parse_commit
-from parallel_workers.adapters.local_forge.records import PullRecord, clean_text, decode_record, encode_record
+from parallel_workers.adapters.local_forge.records import PullRecord, decode_record, encode_record
 from parallel_workers.errors import ForgeError
+from parallel_workers.plain_text import clean_text
 from parallel_workers.pull_requests import PullRequestState
 
 _IDENT = Ident("A B <a@b.invalid> 1700000000 +0000")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from parallel_workers.adapters.local_forge.ledger import Look
-from parallel_workers.adapters.local_forge.records import PullRecord, clean_text
+from parallel_workers.adapters.local_forge.records import PullRecord
 from parallel_workers.errors import ForeignPullRequestError
+from parallel_workers.plain_text import clean_text
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from parallel_workers.pull_requests import PullRequest, PullRequestDraft, PullRequestState
 

@@ -13,7 +13,7 @@ from parallel_workers.adapters.local_forge.host import Host, WriterLocks, find_h
 from parallel_workers.adapters.local_forge.ledger import NOTHING_MORE, Ledger, Look, MoreWrites, PullChange
 from parallel_workers.adapters.local_forge.mergeability import Mergeability
 from parallel_workers.adapters.local_forge.merging import Merger, MergeRequest, MergeResult, find_missing
-from parallel_workers.adapters.local_forge.records import PullRecord, clean_text
+from parallel_workers.adapters.local_forge.records import PullRecord
 from parallel_workers.adapters.local_forge.refs import (
     BRANCH_REF_PREFIX,
     CheckedOutError,
@@ -28,6 +28,7 @@ from parallel_workers.adapters.local_forge.report import Pages
 from parallel_workers.adapters.local_forge.watch import LandingWatch
 from parallel_workers.crash_points import reach
 from parallel_workers.errors import ForgeError, GitCommandError
+from parallel_workers.plain_text import clean_text
 from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL, Check, PullRequestSnapshot
 from parallel_workers.pull_requests import (
     MergeAttempt,

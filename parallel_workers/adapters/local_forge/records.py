@@ -51,11 +51,6 @@ class PullRecord(NamedTuple):
     reason: str = ""
 
 
-def clean_text(text: str) -> str:
-    """Text that a commit can hold: NUL and lone surrogates become U+FFFD."""
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def subject_line(title: str) -> str:
     """The title on one line."""
     return " ".join(title.split()) or "(no title)"
