@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from flows import forge_credentials
 from parallel_workers.adapters.github.credentials import GitHubCredentials, GivenValues, find_credentials
 from parallel_workers.adapters.github.forge import GitHubForge, close_github, open_github_forge
+from parallel_workers.adapters.github.timing import Timing
+from parallel_workers.adapters.github.tokens import IssuedToken, TokenSource, fixed_token
 from parallel_workers.errors import ForgeError, UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +85,30 @@ def test_a_token_that_was_revoked_is_replaced(github: GitHubWorld, keys: tuple[s
     github.server.credentials.revoke(forge.git_credential.fetch_secret())
     assert forge.fetch_pull_requests() == ()
     assert _tokens_made(github) == 2
+
+
+def test_a_token_that_was_refused_to_several_threads_is_replaced_once(
+    github: GitHubWorld, keys: tuple[str, str]
+) -> None:
+    app = github.server.app("workers", keys[1])
+    forge = _forge(github, _credentials(github, app.id, keys[0]))
+    forge.fetch_pull_requests()
+    github.server.credentials.revoke(forge.git_credential.fetch_secret())
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: forge.fetch_pull_requests(), range(8))) == [()] * 8
+    assert _tokens_made(github) == 2
+
+
+def test_whoever_is_refused_late_takes_the_new_token() -> None:
+    numbers = iter(range(9))
+    source = TokenSource(lambda: IssuedToken(SecretStr(f"token-{next(numbers)}"), 4e9), Timing())
+    first = source.token
+    assert [source.forget(first), source.forget(first)] == [True, True]
+    assert source.token == "token-1"
+    assert source.forget(first)
+    assert source.token == "token-1"
+    given = fixed_token(SecretStr("given"), Timing())
+    assert not given.forget(given.token), "there is no other"
 
 
 def test_pull_requests_are_opened_by_the_app(github: GitHubWorld, keys: tuple[str, str]) -> None:

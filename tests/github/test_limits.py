@@ -97,6 +97,15 @@ def test_secondary_limits_without_a_time_pause_longer_each_time() -> None:
     assert pauses == [60, 120, 240, 480, 900, 900]
 
 
+def test_calls_that_are_refused_together_count_once() -> None:
+    limiter, clock = _limiter()
+    for _ in range(6):
+        limiter.learn(Kind.READ, 403, {}, "You have exceeded a secondary rate limit.")
+    with pytest.raises(ForgeBusyError) as caught:
+        limiter.admit(Kind.READ)
+    assert caught.value.until.timestamp() - clock.now() == pytest.approx(60)
+
+
 @pytest.mark.parametrize("words", ["You have exceeded a secondary rate limit. Please wait", "x RATE_LIMITED"])
 def test_graphql_tells_limits_with_status_200(words: str) -> None:
     limiter, _ = _limiter()

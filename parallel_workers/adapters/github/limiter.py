@@ -176,7 +176,9 @@ class Limiter:
             # GitHub's clock and ours differ a little
             self._exhausted_until[resource] = max(reset_at + 1, now + 1, now + (retry_after or 0.0))
             return
-        self._secondary_hits += 1
+        if now >= self._busy_until or not self._secondary_hits:
+            # calls that were under way together are refused together: that is one hit
+            self._secondary_hits += 1
         pause = retry_after
         if pause is None:
             # "wait for at least one minute ... exponentially increasing amount of time between retries"

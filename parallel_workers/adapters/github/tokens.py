@@ -55,10 +55,13 @@ class TokenSource(Auth.Auth):
         return tuple(token.secret.get_secret_value() for token in (self._former, self._issued) if token is not None)
 
     def forget(self, refused: str) -> bool:
-        """Drop a token that was refused before its time, so that the next is a new one; whether it was the current."""
+        """Drop a token that was refused before its time; whether the next is another one.
+
+        Also when another thread, whose call was refused at the same time, has dropped or renewed it already.
+        """
         with self._lock:
             if self._issued is None or self._issued.secret.get_secret_value() != refused:
-                return False
+                return True
             is_renewable = self._issued.expires_at != float("inf")
             if is_renewable:
                 self._issued = None
