@@ -18,7 +18,7 @@ from flows.batch_wakening import wake_batch
 from flows.events import worker_event
 from flows.flow_names import IMPLEMENT_TASK
 from flows.forge_credentials import secret_values, without_secrets
-from flows.limits import OPEN, forge_writes, push_slot, work_slot
+from flows.limits import forge_writes, opening_writes, push_slot, work_slot
 from flows.local_engine import current_engine
 from flows.merge_waiting import Wakened, ask_person, await_merge
 from flows.reworking import begin_rework, find_ended, note_begun, note_ended, push, rework_key
@@ -231,7 +231,7 @@ async def pr(order: TaskOrder, done: WorkReport, opened: PullRequest | None = No
         reviewers=order.pull_request.reviewers,
         assignees=order.pull_request.assignees,
     )
-    async with forge_writes(order, OPEN):
+    async with forge_writes(order, opening_writes(order, draft)):
         pull_request = await find_ended(order, opened)  # once more: who waits for a slot may wait for long
         if pull_request is None:
             pull_request = await asyncio.to_thread(forge.ensure_pull_request, draft)

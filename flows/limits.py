@@ -22,6 +22,7 @@ from flows.local_engine import current_engine
 from flows.prefect_clients import prefect_client
 from flows.wiring import workplace_of
 from parallel_workers.identity import slugify
+from parallel_workers.pull_requests import PullRequestDraft
 from parallel_workers.spec import ForgeKind, TaskOrder
 
 PUSH = "parallel-workers:git-push"
@@ -35,8 +36,22 @@ _LOOK_SECONDS = 3.0
 """How often one who waits for a slot looks whether it was told to stop."""
 
 
-OPEN, MERGE, UPDATE, ENABLE, COMMENT = 3, 1, 1, 1, 2
-"""Writes that a call comes to: a pull request is made, then given labels and milestone, then reviewers."""
+MERGE, UPDATE, ENABLE, COMMENT = 1, 1, 1, 2
+"""Writes that a call comes to: a person is asked by a comment and a label."""
+_AT_ONCE = 3
+"""Slots taken in one go; more than the limit has would never be free together."""
+
+
+def opening_writes(order: TaskOrder, draft: PullRequestDraft) -> int:
+    """What opening a pull request comes to: making it, each kind of thing it is given, and labels and milestone.
+
+    Those may have to be made, and are counted once per engine and repository.
+    """
+    given = (draft.labels, draft.milestone, draft.assignees, draft.reviewers)
+    named = [f"label {label}" for label in draft.labels]
+    if draft.milestone and draft.creates_milestone:
+        named.append(f"milestone {draft.milestone}")
+    return 1 + sum(map(bool, given)) + current_engine().meet(order.repository, named)
 
 
 def rate_limits() -> tuple[GlobalConcurrencyLimitCreate, ...]:
@@ -121,7 +136,7 @@ async def take_writes(order: TaskOrder, kind: ForgeKind, writes: int) -> None:
 
 
 async def _take_rate(wanted: list[str], writes: int) -> None:
-    taking = asyncio.ensure_future(rate_limit(wanted, occupy=writes))
+    taking = asyncio.ensure_future(_take_slots(wanted, writes))
     try:
         done, _ = await asyncio.wait({taking}, timeout=_LOOK_SECONDS)
         if not done:
@@ -129,6 +144,11 @@ async def _take_rate(wanted: list[str], writes: int) -> None:
         await taking
     finally:
         taking.cancel()
+
+
+async def _take_slots(wanted: list[str], writes: int) -> None:
+    for taken in range(0, writes, _AT_ONCE):
+        await rate_limit(wanted, occupy=min(_AT_ONCE, writes - taken))
 
 
 @asynccontextmanager

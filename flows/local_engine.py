@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar, cast
@@ -103,6 +103,7 @@ class LocalEngine:
         self._prepared: AskedOnce[Any] = AskedOnce()
         self._policies: AskedOnce[WorktreePolicy] = AskedOnce()
         self._limits: AskedOnce[frozenset[str]] = AskedOnce()
+        self._met: set[tuple[str, str]] = set()
 
     async def prepared(self, flow: F, prepare: Callable[[F], Coroutine[Any, Any, F]]) -> F:
         """`flow` as `prepare` sets it up, done once for all workers of this engine."""
@@ -182,6 +183,12 @@ class LocalEngine:
     async def policy(self, block: str | None) -> WorktreePolicy:
         """The WorktreePolicy block with this name, read once."""
         return await self._policies.get(block, lambda: WorktreePolicy.load_or_default(block))
+
+    def meet(self, repository: str, names: Iterable[str]) -> int:
+        """How many of these names are met for the first time in the repository."""
+        new = {(repository, name.lower()) for name in names} - self._met
+        self._met |= new
+        return len(new)
 
     async def limits(self, read: Callable[[], Coroutine[Any, Any, frozenset[str]]]) -> frozenset[str]:
         """The names of the server's limits that hold for us, asked once; a limit made later holds for the next run."""

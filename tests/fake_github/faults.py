@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     TOO_MANY = "429 with Retry-After"
     TOO_MANY_SILENT = "429 without Retry-After"
     FORBIDDEN = "403 for a permission that the token has not, nothing was done"
+    NOT_FOUND = "404 of a server that does not know yet what was just made, nothing was done"
     OTHER_SERVER = "301 to another server, nothing was done"
     NEXT_ELSEWHERE = "done, and the next page is said to be on another server"
     DUPLICATE = "delivered twice; the second answer is told"

@@ -37,6 +37,8 @@ def before_doing(faults: Faults, fault: FaultKind | None) -> RawAnswer | None:
         return bad_gateway()
     if fault is FaultKind.FORBIDDEN:
         return json_answer(403, {"message": "Resource not accessible by personal access token"})
+    if fault is FaultKind.NOT_FOUND:
+        return json_answer(404, {"message": "Not Found"})
     if fault is FaultKind.OTHER_SERVER:
         return json_answer(301, {"message": "Moved Permanently"}, {"Location": "http://elsewhere.invalid/api/v3/"})
     if fault is FaultKind.SLOW:

@@ -66,6 +66,24 @@ def test_what_a_pull_request_gets_beside_its_text_is_made_once(github: GitHubWor
     assert [one.login for one in pull.assignees] == ["worker"]
 
 
+@pytest.mark.parametrize("times", [1, 3, 9])
+@pytest.mark.parametrize("path", ["/issues/1/labels$", "/issues/1$", "/assignees$", "/requested_reviewers$"])
+def test_a_new_one_that_is_not_known_everywhere_yet_is_asked_for_again(
+    github: GitHubWorld, path: str, times: int
+) -> None:
+    clock = github.clockwork()
+    github.server.faults.next(FaultKind.NOT_FOUND, path=path, times=times)
+    github.repository.give("rita")
+    draft = github.draft("one")._replace(
+        labels=("phase:5",), milestone="Sprint 1", creates_milestone=True, reviewers=("rita",), assignees=("worker",)
+    )
+    made = github.forge(clock.timing).ensure_pull_request(draft)
+    pull = github.repository.pull(made.number)
+    given = [bool(pull.label_keys), pull.milestone is not None, bool(pull.assignees), bool(pull.reviewers)]
+    assert given.count(False) == (times > 3)
+    assert sum(clock.slept) < 10
+
+
 @pytest.mark.parametrize("path", ["/issues/1$", "/assignees$", "/labels", "/milestones", "/requested_reviewers$"])
 def test_what_the_token_may_not_give_it_goes_without(github: GitHubWorld, path: str) -> None:
     github.server.faults.next(FaultKind.FORBIDDEN, path=path, times=20)

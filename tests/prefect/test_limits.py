@@ -18,11 +18,11 @@ from prefect.exceptions import ObjectNotFound
 from deployments.embedded_server import ServerAddress
 from flows.limits import (
     COMMENT,
-    OPEN,
     PUSH,
     WRITES_PER_MINUTE,
     agent_limit,
     ensure_work_limit,
+    opening_writes,
     rate_limits,
     read_limits,
     take_writes,
@@ -31,10 +31,12 @@ from flows.limits import (
 from flows.local_engine import LocalEngine, use_engine
 from flows.run_batch import RunOptions, carry_out
 from parallel_workers.adapters.local_forge.forge import open_local_forge
+from parallel_workers.pull_requests import PullRequestDraft
 from parallel_workers.spec import ForgeKind, MergeMethod, TaskOrder
 from tests.conftest import Git
 from tests.prefect.batches import shell_batch
 from tests.prefect.observers import Recorder
+from tests.unit.test_prompts import make_order
 
 # An agent that finds another one at work says so.
 ALONE = 'mkdir "{busy}" || touch "{met}"; sleep 0.5; rmdir "{busy}"; echo x > "$PARALLEL_WORKERS_TASK_ID.txt"'
@@ -87,17 +89,19 @@ async def test_writes_to_github_are_spread_and_other_forges_are_not_slowed(
         try:
             assert await seconds_for_writes(order, 6) < 1
             limited = await seconds_for_writes(order, 6, kind=ForgeKind.GITHUB)
+            # more in one call than the limit has slots
+            assert 1 <= await seconds_for_writes(order, 1, kind=ForgeKind.GITHUB, of=5) < 30
         finally:
             await client.delete_global_concurrency_limit_by_name(WRITES_PER_MINUTE)
     assert 2 <= limited < 30, "three at once, three more one after the other"
 
 
 @flow(name="test-writes", validate_parameters=False)
-async def seconds_for_writes(order: TaskOrder, writes: int, kind: ForgeKind = ForgeKind.LOCAL) -> float:
+async def seconds_for_writes(order: TaskOrder, writes: int, kind: ForgeKind = ForgeKind.LOCAL, of: int = 1) -> float:
     with use_engine(LocalEngine()):
         begun = time.monotonic()
         for _ in range(writes):
-            await take_writes(order, kind, 1)
+            await take_writes(order, kind, of)
         return time.monotonic() - begun
 
 
@@ -106,7 +110,19 @@ def test_rate_limits_stay_below_what_github_bears() -> None:
     for limit, seconds, most in ((per_minute, 60, 80), (per_hour, 3600, 500)):
         assert limit.slot_decay_per_second
         assert limit.limit + limit.slot_decay_per_second * seconds <= most
-        assert limit.limit >= max(OPEN, COMMENT), "one call must fit"
+        assert limit.limit >= COMMENT, "one call must fit"
+
+
+def test_all_that_opening_creates_is_counted_and_what_is_made_once_only_once() -> None:
+    draft = PullRequestDraft("worker-1", "t", "b", "feature/a", "1" * 40, "main")
+    order = make_order()
+    with use_engine(LocalEngine()):
+        assert opening_writes(order, draft) == 1
+        full = draft._replace(
+            labels=("phase:5", "type:task"), milestone="S", creates_milestone=True, reviewers=("r",), assignees=("a",)
+        )
+        assert opening_writes(order, full) == 1 + 4 + 3
+        assert opening_writes(order, full._replace(labels=("PHASE:5", "type:docs"))) == 1 + 4 + 1
 
 
 async def test_a_worker_that_waits_for_a_slot_hears_a_stop_and_a_slot_that_is_held_is_given_back(

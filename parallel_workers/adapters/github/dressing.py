@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from loguru import logger
 
 from parallel_workers.adapters.github.answers import RefusedError
 from parallel_workers.adapters.github.api import Json, RepositoryApi
 from parallel_workers.adapters.github.labels import Labels, written_label
 from parallel_workers.adapters.github.pulls import label_names, with_issue
+from parallel_workers.adapters.github.retries import LOOK_PAUSES_SECONDS
 from parallel_workers.crash_points import reach
 from parallel_workers.pull_requests import PullRequestDraft
+
+_SideMatter = Callable[[Json, PullRequestDraft], Json]
 
 _LABELS_MAX = 100
 _LASTING = {403, 404, 410, 422}
@@ -25,20 +30,28 @@ class Dresser:
 
     def dress(self, pull: Json, draft: PullRequestDraft, *, is_new: bool) -> Json:
         """The pull request with all that the draft asks for, as far as GitHub lets it; the rest is a warning."""
+        # a new pull request is not known to all of GitHub's servers for a moment
+        pauses = LOOK_PAUSES_SECONDS if is_new else ()
         for side_matter in (self._label, self._set_milestone, self._assign):
-            try:
-                pull = side_matter(pull, draft)
-            except RefusedError as error:
-                # a new pull request may be unknown for a moment: that is asked again
-                if error.answer.status not in _LASTING - {404}:
-                    raise
-                logger.warning("pull request #{} goes without: {}", pull["number"], error)
+            pull = self._add(side_matter, pull, draft, pauses)
         missing = self._unasked(pull, draft)
         if missing and not is_new:
             # a submitted review removes the request, and asking again would nag
             reviewed = self._reviewers(pull)
             missing = [name for name in missing if name.lower() not in reviewed]
-        return self._ask(pull, missing) if missing else pull
+        return self._ask(pull, missing, pauses) if missing else pull
+
+    def _add(self, side_matter: _SideMatter, pull: Json, draft: PullRequestDraft, pauses: tuple[float, ...]) -> Json:
+        try:
+            return side_matter(pull, draft)
+        except RefusedError as error:
+            if error.answer.status not in _LASTING:
+                raise
+            if error.answer.status != 404 or not pauses:
+                logger.warning("pull request #{} goes without: {}", pull["number"], error)
+                return pull
+        self._api.timing.sleep(pauses[0])
+        return self._add(side_matter, pull, draft, pauses[1:])
 
     def _label(self, pull: Json, draft: PullRequestDraft) -> Json:
         """Adds to what is there at that moment: a whole list would take away what a person added meanwhile."""
@@ -81,7 +94,7 @@ class Dresser:
         asked |= {one["slug"].lower() for one in pull.get("requested_teams") or ()}
         return [name for name in draft.reviewers if name.rpartition("/")[2].lower() not in asked | {author}]
 
-    def _ask(self, pull: Json, names: list[str]) -> Json:
+    def _ask(self, pull: Json, names: list[str], pauses: tuple[float, ...]) -> Json:
         """One request for all; GitHub fails it for one bad name, so then each is asked alone."""
         what = f"request reviews of pull request #{pull['number']}"
         users = [name for name in names if "/" not in name]
@@ -92,11 +105,14 @@ class Dresser:
         except RefusedError as error:
             if error.answer.status not in _LASTING:
                 raise
+            if error.answer.status == 404 and pauses:
+                self._api.timing.sleep(pauses[0])
+                return self._ask(pull, names, pauses[1:])
             if len(names) == 1:
                 logger.warning("{}: {} is left out: {}", what, names[0], error.answer.message)
                 return pull
             for name in names:
-                pull = self._ask(pull, [name])
+                pull = self._ask(pull, [name], ())
             return pull
         reach("github.reviewers-asked")
         return {**pull, **{key: answer[key] for key in ("requested_reviewers", "requested_teams", "updated_at")}}
