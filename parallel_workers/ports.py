@@ -217,7 +217,10 @@ class Forge(Protocol):
         ...
 
     def is_content_in_base(self, pull_request: PullRequest) -> bool:
-        """Whether what the pull request changes is in its base now, by content and not only by ancestry."""
+        """Whether what the pull request changes is in its base now, by content and not only by ancestry.
+
+        Of a base that was deleted since: whether it was merged.
+        """
         ...
 
 

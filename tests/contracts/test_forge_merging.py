@@ -127,6 +127,17 @@ def test_work_that_is_in_the_base_already_counts_as_merged(world: ForgeWorld, me
         assert world.base_sha() == base
 
 
+def test_of_a_base_that_was_deleted_since_the_merge_counts(world: ForgeWorld) -> None:
+    world.git(world.hosted, "branch", "release", "main")
+    one, two = (
+        world.forge.ensure_pull_request(world.draft(name)._replace(base_branch="release")) for name in ("one", "two")
+    )
+    merged = world.forge.merge_pull_request(one.number, MergeMethod.SQUASH).pull_request
+    world.git(world.hosted, "update-ref", "-d", "refs/heads/release")
+    assert world.forge.is_content_in_base(merged)
+    assert not world.forge.is_content_in_base(two)
+
+
 def test_content_is_not_in_the_base_before_the_merge(world: ForgeWorld) -> None:
     pull = world.forge.ensure_pull_request(world.draft("one"))
     world.forge.merge_pull_request(world.forge.ensure_pull_request(world.draft("two")).number, MergeMethod.MERGE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from parallel_workers.adapters.github import watching
 from parallel_workers.adapters.github.pace import GRAPH_BURST, GRAPH_PER_HOUR, LIST_BURST, LIST_PER_HOUR, WatchPace
 from parallel_workers.adapters.github.windows import Allowance
 from parallel_workers.pull_requests import PullRequestState
@@ -97,3 +98,21 @@ def test_a_remark_is_seen_while_looking_for_changes_takes_all_it_may(github: Git
     while not forge.look(numbers)[numbers[70]].remarks:
         clock.advance(_TICK_SECONDS)
         assert clock.now() - begun < 120
+
+
+def test_old_ones_that_no_page_had_are_read_as_the_budget_allows(
+    github: GitHubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_FIRST_PAGES_MOST", 1)
+    clock = github.clockwork()
+    forge = github.forge(clock.timing)
+    numbers = github.repository.seed(220, user="worker")
+    before = github.server.usage.rest
+    first = forge.look(numbers)
+    assert len(first) < len(numbers)
+    assert github.server.usage.rest - before <= LIST_BURST + 6
+    minutes = 0
+    while len(forge.look(numbers)) < len(numbers):
+        clock.timing.sleep(60)
+        minutes += 1
+    assert 5 < minutes < 15

@@ -10,7 +10,9 @@ import pytest
 from parallel_workers.adapters.github.bodies import BODY_MAX_CHARS
 from parallel_workers.errors import ForgeError
 from parallel_workers.pull_request_marker import find_marker
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from tests.fake_github.faults import FaultKind
+from tests.fake_github.labelling import make_label
 from tests.fake_github.rest_pulls import open_pull
 from tests.fake_github.values import Pull
 
@@ -95,6 +97,25 @@ def test_what_the_token_may_not_give_it_goes_without(github: GitHubWorld, path: 
     pull = github.repository.pull(made.number)
     given = [bool(pull.label_keys), pull.milestone is not None, bool(pull.assignees), bool(pull.reviewers)]
     assert given.count(False) == 1
+
+
+def test_labels_that_are_names_of_folders(github: GitHubWorld) -> None:
+    forge = github.forge(github.clockwork().timing)
+    for name in ("one", "two"):
+        made = forge.ensure_pull_request(github.draft(name)._replace(labels=(".", "..", "a/b?c#d%2e", "ü 100%")))
+        assert made.labels == (".", "..", "a/b?c#d%2e", "ü 100%")
+
+
+def test_our_label_in_another_letter_case_is_ours(github: GitHubWorld) -> None:
+    with github.server.world.lock:
+        make_label(github.repository.state, "Parallel-Workers:Needs-Human")
+    forge = github.forge(github.clockwork().timing)
+    number = forge.ensure_pull_request(github.draft("one")).number
+    forge.ask_for_human(number, "three rounds did not do it")
+    assert github.repository.pull(number).label_keys == [NEEDS_HUMAN_LABEL]
+    (label,) = github.repository.state.labels.values()
+    assert label.name == "Parallel-Workers:Needs-Human"
+    assert github.forge().fetch_pull_request(number).labels == (NEEDS_HUMAN_LABEL,)
 
 
 def test_a_milestone_in_another_letter_case_is_used(github: GitHubWorld) -> None:

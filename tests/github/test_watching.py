@@ -33,6 +33,7 @@ def test_checks_of_both_apis_on_the_current_head(github: GitHubWorld) -> None:
     github.repository.set_check(number, "build", "failure", required=True, log="boom\n")
     github.repository.set_check(number, "lint", None)
     github.repository.set_check(number, "docs", "skipped")
+    github.repository.set_check(number, "abandoned", "stale")
     github.repository.set_status(number, "deploy", "error")
     seen = _see(forge, number)
     states = {check.name: (check.state, check.required) for check in seen.checks}
@@ -40,6 +41,7 @@ def test_checks_of_both_apis_on_the_current_head(github: GitHubWorld) -> None:
         "build": (CheckState.RED, True),
         "lint": (CheckState.PENDING, False),
         "docs": (CheckState.GREEN, False),
+        "abandoned": (CheckState.PENDING, False),
         "deploy": (CheckState.RED, False),
     }
     assert seen.is_awaiting_checks

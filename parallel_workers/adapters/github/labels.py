@@ -71,7 +71,8 @@ class Labels:
 
     def _ensure(self, label: str) -> None:
         what = f"make the label {label!r}"
-        if self._api.find(what, f"/labels/{quote(label, safe='')}") is not None:
+        # the name of a folder in a URL is never sent
+        if label not in {".", ".."} and self._api.find(what, f"/labels/{quote(label, safe='')}") is not None:
             return
         body = {"name": label, "color": colour_of(label)}
 

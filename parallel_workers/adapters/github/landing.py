@@ -32,14 +32,18 @@ class Landings:
     def is_in_base(self, pull_request: PullRequest) -> bool:
         """Whether the merge commit, or by content all that the head changes, is in the base as it is now.
 
+        A base that was deleted since cannot be looked at: then what GitHub says holds.
+
         Raises:
             GitCommandError: the remote cannot be reached.
         """
+        merge_sha = pull_request.merge_sha if pull_request.state is PullRequestState.MERGED else None
         try:
             base = self._fetch_base(pull_request.base_branch)
-        except BaseBranchError:
-            return False
-        merge_sha = pull_request.merge_sha if pull_request.state is PullRequestState.MERGED else None
+        except BaseBranchError as gone:
+            if merge_sha:
+                logger.warning("#{} was merged as {}; its base is gone: {}", pull_request.number, merge_sha[:12], gone)
+            return bool(merge_sha)
         if merge_sha and self._is_ancestor(merge_sha, base):
             return True
         # not merged by GitHub, or somebody rewrote the base after the merge

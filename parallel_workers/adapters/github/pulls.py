@@ -6,6 +6,7 @@ from typing import Any
 
 from parallel_workers.adapters.github.bodies import read_body, read_reason
 from parallel_workers.pull_request_marker import find_marker
+from parallel_workers.pull_request_snapshots import NEEDS_HUMAN_LABEL
 from parallel_workers.pull_requests import PullRequest, PullRequestState
 
 Json = dict[str, Any]
@@ -45,8 +46,9 @@ def is_from_here(pull: Json) -> bool:
 
 
 def label_names(pull: Json) -> tuple[str, ...]:
-    """Names of its labels, in GitHub's order."""
-    return tuple(label["name"] for label in pull.get("labels") or ())
+    """Names of its labels, in GitHub's order; ours as we write it, in whatever letter case somebody made it."""
+    names = (label["name"] for label in pull.get("labels") or ())
+    return tuple(NEEDS_HUMAN_LABEL if name.lower() == NEEDS_HUMAN_LABEL else name for name in names)
 
 
 def with_issue(pull: Json, issue: Json) -> Json:

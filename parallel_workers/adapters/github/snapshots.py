@@ -170,7 +170,8 @@ def _read_context(context: Json) -> tuple[int, Check]:
             state = CheckState.PENDING
         return 0, Check(context["context"], state, context["isRequired"], context["targetUrl"] or "")
     state = CheckState.GREEN if context["conclusion"] in _GREEN else CheckState.RED
-    if context["status"] != "COMPLETED" or not context["conclusion"]:
+    # stale: GitHub gave up waiting for its end, which says nothing of the work
+    if context["status"] != "COMPLETED" or context["conclusion"] in {None, "", "STALE"}:
         state = CheckState.PENDING
     number = context["databaseId"]
     key = f"{RUN_KEY}{number}" if number else ""

@@ -182,8 +182,10 @@ class Watcher:
             return [number for number in sorted(set(numbers) - self._unknown) if self._memory.find(number) is None]
 
     def _find_missing(self, numbers: frozenset[int]) -> None:
-        """Read those that no page had: not being in a list proves nothing."""
+        """Read those that no page had: not being in a list proves nothing. What is left of them is for later looks."""
         for number in self._unmet(numbers):
+            if self._requests.left(self._now()) < 1:
+                return
             pull = self._api.find(f"look at pull request #{number}", f"/pulls/{number}")
             self._spend(1)
             with self._lock:

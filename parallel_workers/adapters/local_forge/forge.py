@@ -158,9 +158,9 @@ class LocalForge:
         """See ports.Forge. True as well when the base contained it and changed or reverted it later."""
         look = self._ledger.read()
         base = look.refs.branches.get(pull_request.base_branch)
-        if base is None:
-            return False
         record, start = look.records.get(pull_request.number), ""
+        if base is None:
+            return record is not None and record.state is PullRequestState.MERGED
         if record and look.refs.pulls[pull_request.number].head == pull_request.head_sha:
             start = record.base_sha
             if record.merge_sha and not self._is_lacking(base, record.merge_sha):
