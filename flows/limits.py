@@ -147,8 +147,14 @@ async def _take_rate(wanted: list[str], writes: int) -> None:
 
 
 async def _take_slots(wanted: list[str], writes: int) -> None:
+    """Of the hour first: what is taken of the minute is used at once.
+
+    Not of both in one call: Prefect may then make who waits for the minute wait as long as slots of the hour take to
+    come back, nine seconds for each (its `_generate_concurrency_locked_response`).
+    """
     for taken in range(0, writes, _AT_ONCE):
-        await rate_limit(wanted, occupy=min(_AT_ONCE, writes - taken))
+        for limit in wanted:
+            await rate_limit(limit, occupy=min(_AT_ONCE, writes - taken))
 
 
 @asynccontextmanager

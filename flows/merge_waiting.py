@@ -6,13 +6,16 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, assert_never
 
+import httpx
+from loguru import logger
 from prefect import get_run_logger
+from prefect.exceptions import PrefectException
 
 from flows.events import worker_event
 from flows.forge_credentials import secret_values, without_secrets
 from flows.limits import COMMENT, ENABLE, MERGE, UPDATE, forge_writes
 from flows.local_engine import current_engine
-from flows.peers import read_peers
+from flows.peers import read_peers, read_rivals
 from flows.pull_request_watch import Sight, Turn, sight_of
 from flows.remembered import Remembered, recall, write_down
 from flows.steps import step
@@ -145,17 +148,30 @@ class _MergeWait:
     async def _front(self, snapshot: PullRequestSnapshot) -> int | None:
         """Whose turn it is now. Asked at the last moment: others decide on the same look, and take their turn.
 
-        An engine that does not wait knows only its own pull request: the others are read where a turn matters.
+        An engine knows the turns of its own workers. Those of other engines are read where a turn matters: here, for
+        the first of this engine's.
         """
-        number = self._seen.number
-        if current_engine().waits:
-            return current_engine().watch(self._order).front_beside(number)
-        if not snapshot.is_behind and snapshot.mergeable is not Mergeable.CONFLICTING:
-            return None
-        own = Turn(self._order.merge, self._memory.has_taken_turn)
-        peers = {**await read_peers(self._order), number: own}
-        seen = await asyncio.to_thread(self._forge.look, tuple(peers))
-        return sight_of(number, {**seen, number: snapshot}, peers).front
+        engine, number = current_engine(), self._seen.number
+        own_front = engine.watch(self._order).front_beside(number) if engine.waits else number
+        if own_front != number or not (snapshot.is_behind or snapshot.mergeable is Mergeable.CONFLICTING):
+            return own_front if engine.waits else None
+        turns = await self._turns_beside(number)
+        if turns.keys() == {number}:
+            return number
+        seen = await asyncio.to_thread(self._forge.look, tuple(turns))
+        return sight_of(number, {**seen, number: snapshot}, turns).front
+
+    async def _turns_beside(self, number: int) -> dict[int, Turn]:
+        """All turns that count beside this one's. No worker waits in vain where the server does not answer."""
+        if not current_engine().waits:
+            own = Turn(self._order.merge, self._memory.has_taken_turn)
+            return {**await read_peers(self._order), number: own}
+        try:
+            rivals = await read_rivals(self._order)
+        except (httpx.HTTPError, PrefectException, OSError) as error:
+            logger.warning("the turns of other engines are not known: {}", redact(str(error), secret_values()))
+            rivals = {}
+        return current_engine().watch(self._order).among(rivals)
 
     def _waits_out(self, error: ForgeError) -> Wakened:
         """What may go better later, a forge's limit above all, ends no wait."""

@@ -23,8 +23,23 @@ async def read_peers(order: TaskOrder) -> dict[int, Turn]:
     """Turns by pull request number, of all that take turns with this worker's; none when a person merges it."""
     if order.merge is MergePolicy.MANUAL:
         return {}
-    same_base = [run for run in await read_living() if to_record(run).base_branch == order.base_branch]
-    return peers_among(same_base, order.repository)
+    return peers_among(await _of_base(order), order.repository)
+
+
+async def read_rivals(order: TaskOrder) -> dict[int, Turn]:
+    """As `read_peers`, but only of workers that a live engine on this machine runs.
+
+    An engine that waits acts on its own at each look. One on another machine is not waited for: whether it still
+    lives is not to be seen from here.
+    """
+    if order.merge is MergePolicy.MANUAL:
+        return {}
+    held = [run for run in await _of_base(order) if is_held(to_record(run).worker_id)]
+    return peers_among(held, order.repository)
+
+
+async def _of_base(order: TaskOrder) -> list[FlowRun]:
+    return [run for run in await read_living() if to_record(run).base_branch == order.base_branch]
 
 
 async def read_living() -> list[FlowRun]:

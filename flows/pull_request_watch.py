@@ -97,6 +97,14 @@ class PullRequestWatch:
         """Whose turn it is now on the base of this pull request, by the last look and what was taken since."""
         return sight_of(number, self._seen, self._followed).front
 
+    def among(self, rivals: Mapping[int, Turn]) -> dict[int, Turn]:
+        """The turns of those followed here and of the `rivals`: who took a turn has it, whoever knows of it."""
+        turns = {**rivals, **self._followed}
+        for number in rivals.keys() & self._followed.keys():
+            is_taken = rivals[number].is_taken or self._followed[number].is_taken
+            turns[number] = self._followed[number]._replace(is_taken=is_taken)
+        return turns
+
     def take_turn(self, number: int) -> None:
         """The pull request is being brought up to date with its base."""
         if number in self._followed:
