@@ -22,8 +22,12 @@ from parallel_workers.errors import ForgeBusyError
 from parallel_workers.spec import TaskOrder
 
 
-async def find_moved(waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mapping[int, Turn]) -> set[str]:
+async def find_moved(
+    waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mapping[int, Turn], *, at_once: bool = False
+) -> set[str]:
     """Ids of those workers of one repository whose pull request does not just wait; `peers` take turns with them.
+
+    `at_once`: somebody told that something has moved, and a forge with a limit is to be asked all the same.
 
     It is decided from what each run remembers, as the run itself will decide. So a worker that can only wait is not
     woken again and again: only once, to ask for a person.
@@ -33,7 +37,7 @@ async def find_moved(waiting: Sequence[tuple[FlowRun, TaskOrder]], peers: Mappin
     """
     forge = (await asyncio.to_thread(workplace_of, waiting[0][1])).forge
     try:
-        seen = await asyncio.to_thread(forge.look, tuple({*peers, *_numbers(waiting)}))
+        seen = await asyncio.to_thread(forge.look, tuple({*peers, *_numbers(waiting)}), at_once=at_once)
     except ForgeBusyError as busy:
         await _tell_pause(waiting, str(busy))
         raise

@@ -63,9 +63,10 @@ async def watch(
     done = 0
     async with Alarm() as alarm:
         while not stop.is_set():
+            is_told = alarm.has_rung
             alarm.clear()
             try:
-                await look_once(project, stop)
+                await look_once(project, stop, at_once=is_told)
                 on_look(tuple(to_record(run) for run in await waiting_runs(project)))
             except (httpx.HTTPError, OSError, PrefectException) as error:
                 logger.warning("could not look; trying again: {}", error or type(error).__name__)
@@ -83,9 +84,12 @@ async def waiting_runs(project: str | None) -> list[FlowRun]:
     return [run for run in runs if worker_state(run) is WorkerState.PR_OPEN and not is_held(to_record(run).worker_id)]
 
 
-async def look_once(project: str | None, stop: asyncio.Event | None = None) -> list[TaskOutcome]:
+async def look_once(
+    project: str | None, stop: asyncio.Event | None = None, *, at_once: bool = False
+) -> list[TaskOutcome]:
     """One look per repository; runs whose pull request does not just wait go on, all at once. Then the batches.
 
+    `at_once`: an event told that a pull request has moved; checks and reviews are asked for before they are due.
     A repository that cannot be looked at, or an order that cannot be read, is logged and left for the next look.
     """
     waiting = {
@@ -99,7 +103,7 @@ async def look_once(project: str | None, stop: asyncio.Event | None = None) -> l
     for place in dict.fromkeys((order.repository, order.forge) for _, order in waiting.values()):
         here = [(run, order) for run, order in waiting.values() if (order.repository, order.forge) == place]
         try:
-            moved |= await find_moved(here, peers_among(living, place[0]))
+            moved |= await find_moved(here, peers_among(living, place[0]), at_once=at_once)
         except (ParallelWorkersError, OSError) as error:
             logger.warning("could not look at the pull requests of {}: {}", place[0], error)
             if isinstance(error, ForgeError) and not error.transient:

@@ -45,9 +45,13 @@ class InvalidSpecError(ParallelWorkersError):
 
 
 class UsageError(ParallelWorkersError):
-    """The command was given something that cannot be carried out as asked."""
+    """The command was given something that cannot be carried out as asked. `mend`: a command that mends it, or ''."""
 
     exit_code = 2
+
+    def __init__(self, *said: str, mend: str = "") -> None:
+        super().__init__(*said)
+        self.mend = mend
 
 
 class GitCommandError(ParallelWorkersError):

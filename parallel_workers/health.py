@@ -28,12 +28,16 @@ class Finding(NamedTuple):
 
 
 class AgentProgram(NamedTuple):
-    """The program of an agent profile. `trouble` says why it cannot be started; `declared_in` where to change it."""
+    """The program of an agent profile. `trouble` says why it cannot be started; `declared_in` where to change it.
+
+    `mend` is the command that mends it where that is not to change the file.
+    """
 
     agent: str
     program: str
     declared_in: str
     trouble: str = ""
+    mend: str = ""
 
 
 class DatabaseFacts(NamedTuple):
@@ -191,7 +195,8 @@ class DeadBatch(NamedTuple):
 class HealthFacts(NamedTuple):
     """Everything that was found out at one look. `runs` is None when no server could be asked.
 
-    `repository_trouble` says why the folder that `doctor` was called in is in no repository that we can work with.
+    `repository_trouble` says why the folder that `doctor` was called in is in no repository that we can work with,
+    and `repository_mend` the command that mends that, where one can.
     `python` is the interpreter that has Prefect and us, for commands that need it.
     """
 
@@ -207,6 +212,7 @@ class HealthFacts(NamedTuple):
     strays: tuple[StrayFolder, ...]
     repository: RepositoryFacts | None
     repository_trouble: str
+    repository_mend: str
     agent_processes: tuple[AgentProcesses, ...]
     live_workers: tuple[str, ...]
     runs: tuple[WorkerRun, ...] | None

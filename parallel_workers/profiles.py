@@ -78,7 +78,8 @@ def resolve_profile(
     try:
         command = tuple(shlex.split(line))
     except ValueError as error:
-        raise UsageError(f"{COMMAND_VARIABLE} cannot be split into arguments: {error}") from error
+        what = f"{COMMAND_VARIABLE} cannot be split into arguments: {error}"
+        raise UsageError(what, mend=f"unset {COMMAND_VARIABLE}") from error
     if command:
         return profile.model_copy(update={"command": command})
     raise UsageError(_NO_COMMAND.format(name=name, variable=COMMAND_VARIABLE))

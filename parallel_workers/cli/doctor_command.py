@@ -61,14 +61,14 @@ def _subject(repository: Path | None, spec: Path | None) -> Subject:
 
     batch = read_batch(spec) if spec is not None else None
     named = repository or (Path(batch.repository) if batch is not None else None)
-    trouble, leftovers = "", None
+    trouble, mend, leftovers = "", "", None
     try:
         leftovers = Leftovers(named or Path())
     except UsageError as error:
         if named is not None:
             raise
-        trouble = str(error)
-    return Subject(data_folder(), leftovers, trouble, batch, spec)
+        trouble, mend = str(error), error.mend
+    return Subject(data_folder(), leftovers, trouble, mend, batch, spec)
 
 
 def _show(findings: Sequence[Finding], mended: Sequence[Mended], *, fix: bool) -> None:

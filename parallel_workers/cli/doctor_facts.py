@@ -45,6 +45,7 @@ class Subject(NamedTuple):
     data: DataFolder
     leftovers: Leftovers | None
     repository_trouble: str
+    repository_mend: str
     batch: BatchSpec | None
     spec: Path | None
 
@@ -85,6 +86,7 @@ def gather(subject: Subject) -> HealthFacts:
         strays=find_strays(root),
         repository=subject.leftovers.look() if subject.leftovers else None,
         repository_trouble=subject.repository_trouble,
+        repository_mend=subject.repository_mend,
         agent_processes=tuple(
             AgentProcesses(worker, tuple(each.pid for each in processes), worker in live)
             for worker, processes in agents.items()
@@ -130,7 +132,7 @@ def _programs(subject: Subject, settings: RepositorySettings) -> tuple[AgentProg
         try:
             program = resolve_profile(name, declared).command[0]
         except UsageError as error:
-            found.append(AgentProgram(name, "", file, str(error).splitlines()[0]))
+            found.append(AgentProgram(name, "", file, str(error).splitlines()[0], error.mend))
             continue
         found.append(AgentProgram(name, program, file, _trouble_with(program, where)))
     return tuple(found)

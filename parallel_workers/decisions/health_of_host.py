@@ -35,7 +35,7 @@ def check_agents(facts: HealthFacts) -> tuple[Finding, ...]:
             "agents",
             Severity.PROBLEM,
             f"{each.agent}: {each.trouble}",
-            f'"${{EDITOR:-vi}}" {shlex.quote(each.declared_in)}' if each.program else "",
+            each.mend or f'"${{EDITOR:-vi}}" {shlex.quote(each.declared_in)}',
         )
         for each in facts.agents
         if each.trouble

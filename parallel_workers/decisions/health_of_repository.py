@@ -25,6 +25,7 @@ STALE_LOCK_SECONDS = 600.0
 """No git command of ours holds a lock for longer; a person's `git commit` may, while its editor is open."""
 
 _NONE_HERE = "is not in a git repository"
+_ELSEWHERE = "parallel-workers doctor --repository PATH"
 
 
 def is_stale(lock: LockFile) -> bool:
@@ -50,9 +51,10 @@ def check_repository(facts: HealthFacts) -> tuple[Finding, ...]:
     if facts.repository is not None:
         return (Finding("repository", Severity.OK, str(facts.repository.path)),)
     if _NONE_HERE not in facts.repository_trouble:
-        return (Finding("repository", Severity.PROBLEM, facts.repository_trouble),)
+        mend = facts.repository_mend or _ELSEWHERE
+        return (Finding("repository", Severity.PROBLEM, facts.repository_trouble, mend),)
     what = "this folder is in none, so locks, worktrees and branches were not looked at"
-    return (Finding("repository", Severity.OK, what, "parallel-workers doctor --repository PATH"),)
+    return (Finding("repository", Severity.OK, what, _ELSEWHERE),)
 
 
 def check_locks(facts: HealthFacts) -> tuple[Finding, ...]:

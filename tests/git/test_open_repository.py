@@ -144,5 +144,6 @@ def test_several_remotes_without_an_origin_are_refused(clone: Path, git: Git) ->
     git(clone, "remote", "rename", "origin", "one")
     git(clone, "remote", "add", "two", "elsewhere")
 
-    with pytest.raises(UsageError, match="the remotes one, two and none is origin"):
+    with pytest.raises(UsageError, match="the remotes one, two and none is origin") as refused:
         open_repository(clone)
+    assert refused.value.mend == f"git -C {clone} remote rename one origin"

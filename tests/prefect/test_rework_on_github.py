@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 
 from deployments.embedded_server import ServerAddress
 from flows.run_batch import RunOptions, carry_out
+from flows.watch_pull_requests import watch
 from parallel_workers.adapters.github.forge import close_github
 from tests.conftest import Git
 from tests.fake_github.ci import CheckReport, PushedHead
@@ -162,6 +163,37 @@ def holds(hub: Hub, file: str) -> bool:
     """Whether the pull request's head on the server has the file."""
     bare = hub.repository.state.git.path
     return file in hub.git(bare, "ls-tree", "--name-only", hub.repository.pull(1).head_sha).splitlines()
+
+
+@pytest.mark.timeout(300)
+async def test_an_event_shows_the_standing_watcher_what_no_list_tells(hub: Hub, tmp_path: Path) -> None:
+    """A check that turns red moves no pull request in GitHub's list."""
+    prompts, seen, stop = tmp_path / "prompts", Recorder(), asyncio.Event()
+    prompts.mkdir()
+    batch = shell_batch(hub.clone, {"T": {"shell": AGENT.format(prompts=prompts)}}, merge="manual", project="told")
+    running = asyncio.create_task(
+        carry_out(batch, observer=seen, options=RunOptions(str(tmp_path / "trees"), poll_seconds=0.5), stop=stop)
+    )
+    await seen.until_waits("a person to merge")
+    stop.set()
+    await running
+    looks: list[int] = []
+    watching = asyncio.create_task(
+        watch(
+            project="told",
+            poll_seconds=3600,
+            max_iterations=None,
+            stop=(ended := asyncio.Event()),
+            on_look=lambda waiting: looks.append(len(waiting)),
+        )
+    )
+    await until(lambda: bool(looks))
+    hub.repository.set_check(1, "unit", "failure")
+    async with looked_at_once():
+        await until(lambda: len(looks) >= 2)
+    ended.set()
+    await asyncio.wait_for(watching, 60)
+    assert len(list(prompts.iterdir())) == 2, "the look after the event sends it back to work"
 
 
 async def until(condition: Callable[[], bool]) -> None:

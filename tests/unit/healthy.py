@@ -56,6 +56,7 @@ HEALTHY = HealthFacts(
     strays=(),
     repository=REPOSITORY,
     repository_trouble="",
+    repository_mend="",
     agent_processes=(),
     live_workers=("worker-1",),
     runs=(RUN,),

@@ -95,7 +95,20 @@ CASES = {
         HEALTHY._replace(places=(DATA._replace(writable=False),)), "disk", PROBLEM, "/data cannot", "chmod -R"
     ),
     "repository that cannot be used": Case(
-        HEALTHY._replace(repository=None, repository_trouble="several remotes"), "repository", PROBLEM, "several", ""
+        HEALTHY._replace(repository=None, repository_trouble="several remotes"),
+        "repository", PROBLEM, "several", "doctor --repository",
+    ),
+    "repository that one command mends": Case(
+        HEALTHY._replace(repository=None, repository_trouble="refs", repository_mend="git refs migrate"),
+        "repository", PROBLEM, "refs", "git refs migrate",
+    ),
+    "agent without a command": Case(
+        HEALTHY._replace(agents=(AgentProgram("a", "", "/b.yml", "names no command"),)),
+        "agents", PROBLEM, "a: names no command", "/b.yml",
+    ),
+    "agent command that cannot be split": Case(
+        HEALTHY._replace(agents=(AgentProgram("a", "", "/b.yml", "cannot be split", "unset AGENT"),)),
+        "agents", PROBLEM, "a: cannot", "unset AGENT",
     ),
     "stale lock": Case(with_lock(), "locks", PROBLEM, "1 h 6 min", "rm /repo/.git/index.lock", RemoveLock(LOCK.path)),
     "old lock on a shared drive": Case(with_lock(shared=True), "locks", WARNING, "no other machine", "rm /repo"),

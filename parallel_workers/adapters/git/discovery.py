@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,8 @@ def discover(path: Path) -> OpenedRepository:
     common_dir, git_dir = (Path(line).resolve() for line in asked.stdout.removesuffix("\n").split("\n"))
     if (common_dir / "reftable").is_dir():
         raise UsageError(
-            f"{path} keeps its refs as reftable, which is not supported; git refs migrate --ref-format=files"
+            f"{path} keeps its refs as reftable, which is not supported; git refs migrate --ref-format=files",
+            mend=f"git -C {shlex.quote(str(path))} refs migrate --ref-format=files",
         )
     trusted = TrustedConfig(common_dir)
     config = parse_config(run_git(common_dir, "config", "--list", "-z", env={"GIT_DIR": str(common_dir)}))
@@ -72,7 +74,10 @@ def choose_remote(config: Config, path: Path) -> Remote | None:
     }
     if "origin" not in urls and len(urls) > 1:
         names = ", ".join(sorted(urls))
-        raise UsageError(f"{path} has the remotes {names} and none is origin; rename yours: git remote rename X origin")
+        raise UsageError(
+            f"{path} has the remotes {names} and none is origin; rename yours: git remote rename X origin",
+            mend=f"git -C {shlex.quote(str(path))} remote rename {shlex.quote(min(urls))} origin",
+        )
     name = "origin" if "origin" in urls else next(iter(urls), None)
     return None if name is None else Remote(name, urls[name])
 
