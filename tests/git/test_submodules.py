@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from parallel_workers.adapters.git import removal
+from parallel_workers.adapters.git import removal, seen_files
 from parallel_workers.adapters.git.repository import GitPythonRepository, open_repository
+from parallel_workers.adapters.git.seen_files import SeenFiles
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.worktrees import WorktreePlan
 from tests.conftest import Git
@@ -46,6 +47,27 @@ def plan(repository: GitPythonRepository, make_plan: MakePlan, git: Git) -> Work
 
 def test_one_without_work_goes(repository: GitPythonRepository, plan: WorktreePlan) -> None:
     (plan.path / "libs/module/build.log").write_text("ignored", encoding="utf-8")
+
+    assert repository.remove_worktree(plan.path) is None
+    assert list(plan.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["libs/module", "libs/module/inner"])
+def test_one_that_was_deleted_half_way_goes(
+    repository: GitPythonRepository, plan: WorktreePlan, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """The rest of it is no repository that came late."""
+    real = seen_files._delete_one
+
+    def delete(root: str, name: str, opened: int, seen: SeenFiles) -> None:
+        if root.endswith(f"/{inside}") and name == ".git":
+            raise KeyboardInterrupt
+        real(root, name, opened, seen)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(seen_files, "_delete_one", delete)
+        with pytest.raises(KeyboardInterrupt):
+            repository.remove_worktree(plan.path)
 
     assert repository.remove_worktree(plan.path) is None
     assert list(plan.path.parent.iterdir()) == []

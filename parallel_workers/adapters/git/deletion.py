@@ -39,11 +39,13 @@ class BegunDeletion(NamedTuple):
 
     `looked_at` is when the look began, after it had been moved, that found or saved all in it: nanoseconds by the clock
     of its file system; 0 before there was one. With one, some of it may be deleted, and it is never moved back.
+    `folders` are the inodes of the folders that were in it then: what lies in any other came later.
     """
 
     aside: Path
     rescue_ref: str | None
     looked_at: int = 0
+    folders: frozenset[int] = frozenset()
 
 
 def removed_from(folder: Path) -> Path | None:
@@ -71,8 +73,9 @@ def removal_lock(linked: LinkedWorktree) -> Iterator[bool]:
 def find_begun(linked: LinkedWorktree) -> BegunDeletion | None:
     """A deletion that was cut off after the folder had been moved aside; only the rest is to be deleted."""
     try:
-        aside, rescue_ref, looked_at = json.loads((linked.admin / _NOTE).read_text(encoding="ascii"))
-        begun = BegunDeletion(Path(aside), rescue_ref, int(looked_at))
+        # an older version noted no folders
+        aside, rescue_ref, looked_at, *rest = json.loads((linked.admin / _NOTE).read_text(encoding="ascii"))
+        begun = BegunDeletion(Path(aside), rescue_ref, int(looked_at), frozenset(*rest))
     except (FileNotFoundError, TypeError, ValueError):
         return None
     # beside the worktree and named by us, or it is not what we moved
@@ -121,9 +124,10 @@ def move_aside(linked: LinkedWorktree, rescue_ref: str | None) -> BegunDeletion:
 
 
 def note_deletion(linked: LinkedWorktree, begun: BegunDeletion) -> None:
-    """Write down, in one step, where the folder goes and where its work is saved."""
+    """Write down, in one step, where the folder goes, where its work is saved, and what the last look found."""
     draft = linked.admin / f"{_NOTE}.new"
-    draft.write_text(json.dumps([str(begun.aside), begun.rescue_ref, begun.looked_at]), encoding="ascii")
+    noted = [str(begun.aside), begun.rescue_ref, begun.looked_at, sorted(begun.folders)]
+    draft.write_text(json.dumps(noted), encoding="ascii")
     draft.rename(linked.admin / _NOTE)
 
 

@@ -11,6 +11,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from parallel_workers.adapters.git.deletion import BegunDeletion
 from parallel_workers.adapters.git.file_states import FileStates
 from parallel_workers.adapters.git.inspection import Inspection, find_kept_ignored
 from parallel_workers.adapters.git.layout import LinkedWorktree, branch_ref, read_ref
@@ -19,8 +20,8 @@ from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.worktree_contents import WorktreeContents
 
 
-def find_late(opened: OpenedRepository, linked: LinkedWorktree, aside: Path, looked_at: int) -> Inspection | None:
-    """The files below `aside` that came or changed since `looked_at`, as `save_work` takes them; None without any.
+def find_late(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletion) -> Inspection | None:
+    """The files moved aside that came or changed since the last look, as `save_work` takes them; None without any.
 
     Ignored ones do not count, unless `keep_ignored` names them.
 
@@ -28,7 +29,8 @@ def find_late(opened: OpenedRepository, linked: LinkedWorktree, aside: Path, loo
         UnsavedWorkError: a folder cannot be read, or another repository came into it.
         GitCommandError: git cannot make sense of it.
     """
-    late = _changed_since(aside, looked_at)
+    aside = begun.aside
+    late = _changed_since(begun)
     _refuse_repositories(linked, aside, late)
     location = WorktreeLocation(aside, linked.admin, linked.branch, linked)
     late = _not_ignored(opened, location, late)
@@ -49,7 +51,10 @@ def find_late(opened: OpenedRepository, linked: LinkedWorktree, aside: Path, loo
     return Inspection(contents, FileStates(unstaged=changed, untracked=untracked), location)
 
 
-def _changed_since(folder: Path, moment: int) -> list[str]:
+def _changed_since(begun: BegunDeletion) -> list[str]:
+    """Also all that lies in a folder that was moved in: its files keep their times. Our own deletion changes a folder's
+    times, too, so folders are known by their inodes."""
+
     def refuse(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             raise UnsavedWorkError(
@@ -58,14 +63,20 @@ def _changed_since(folder: Path, moment: int) -> list[str]:
             ) from error
 
     found = []
-    for root, folders, files in os.walk(folder, onerror=refuse):
+    device = begun.aside.stat().st_dev
+    came: set[str] = set()
+    for root, folders, files in os.walk(begun.aside, onerror=refuse):
         for path in (Path(root, name) for name in (*folders, *files)):
             try:
                 status = path.lstat()
             except FileNotFoundError:
                 continue
-            if not stat.S_ISDIR(status.st_mode) and status.st_ctime_ns >= moment:
-                found.append(str(path.relative_to(folder)))
+            is_known = root not in came and status.st_dev == device
+            if stat.S_ISDIR(status.st_mode):
+                if not is_known or status.st_ino not in begun.folders:
+                    came.add(str(path))
+            elif not is_known or status.st_ctime_ns >= begun.looked_at:
+                found.append(str(path.relative_to(begun.aside)))
     return sorted(name for name in found if name != ".git")
 
 

@@ -178,7 +178,7 @@ def _go_on(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeletio
     with saved_or_kept(f"The rest of {linked.path} in {begun.aside}"):
         looked_at = moment_of(begun.aside)
         seen = SeenFiles(begun.aside)
-        late = find_late(opened, linked, begun.aside, begun.looked_at)
+        late = find_late(opened, linked, begun)
         rescue_ref = save_work(opened, late, describe_contents(late.contents)) if late else None
     return _delete(opened, linked, begun, _Looked(looked_at, seen, rescue_ref))
 
@@ -195,8 +195,10 @@ def _delete(opened: OpenedRepository, linked: LinkedWorktree, begun: BegunDeleti
     if begun.rescue_ref and looked.rescue_ref not in {None, begun.rescue_ref}:
         # it has what the last look may not have found any more
         logger.warning("{}: {}", linked.path, way_back(begun.rescue_ref, opened.path, linked.path))
-    begun = BegunDeletion(begun.aside, looked.rescue_ref or begun.rescue_ref, looked.at)
-    note_deletion(linked, begun)
+    folders = frozenset(looked.seen.folders)
+    begun = BegunDeletion(begun.aside, looked.rescue_ref or begun.rescue_ref, looked.at, folders)
+    with saved_or_kept(f"The rest of {linked.path} in {begun.aside}"):
+        note_deletion(linked, begun)
     reach("removal.looked-again")
     finish_deletion(linked, begun, looked.seen)
     return begun.rescue_ref

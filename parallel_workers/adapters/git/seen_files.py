@@ -9,12 +9,18 @@ from pathlib import Path
 
 
 class SeenFiles:
-    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each."""
+    """All files below a folder, links included, as they were at one moment. Some 60 bytes of memory for each.
+
+    `folders` are the inodes of the folders below it, which a process that comes later can know them by: a folder that
+    is moved in from elsewhere on the file system was there already, under another inode.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._closed: list[str] = []
         self._marks: set[int] = set()
-        for root, folders, files in os.walk(folder, onerror=lambda error: self._note_closed(error.filename)):
+        self.folders: set[int] = set()
+        device = folder.stat().st_dev
+        for root, folders, files in os.walk(folder, onerror=self._note_unread):
             for name in (*folders, *files):
                 path = os.path.join(root, name)  # noqa: PTH118 - a Path for each of a hundred thousand files is slow
                 try:
@@ -26,6 +32,13 @@ class SeenFiles:
                     continue
                 if not stat.S_ISDIR(status.st_mode):
                     self._marks.add(_mark(path, status, knows_change=status.st_nlink == 1))
+                elif status.st_dev == device:
+                    self.folders.add(status.st_ino)
+
+    def _note_unread(self, error: OSError) -> None:
+        # what lies at the place of one that is gone was not seen
+        if not isinstance(error, FileNotFoundError):
+            self._note_closed(error.filename)
 
     def _note_closed(self, folder: str) -> None:
         """A folder that cannot be read, not even by git: nothing in it can be told apart."""
