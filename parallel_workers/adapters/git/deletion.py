@@ -23,7 +23,7 @@ from typing import NamedTuple
 from parallel_workers.adapters.git.layout import LinkedWorktree
 from parallel_workers.adapters.git.mounts import find_mounts
 from parallel_workers.adapters.git.repository_lock import RepositoryLock
-from parallel_workers.adapters.git.seen_files import SeenFiles, delete_seen
+from parallel_workers.adapters.git.seen_files import SeenFiles, delete_seen, ensure_rules_may_go, in_order
 from parallel_workers.crash_points import reach
 from parallel_workers.errors import ParallelWorkersError, UnsavedWorkError
 
@@ -155,8 +155,9 @@ def finish_deletion(linked: LinkedWorktree, begun: BegunDeletion, seen: SeenFile
     try:
         if begun.aside.is_dir() and not begun.aside.is_symlink():
             begun.aside.chmod(stat.S_IRWXU)
-            for entry in sorted(begun.aside.iterdir()):
-                delete_tree(entry, seen)
+            for name in in_order(sorted(entry.name for entry in begun.aside.iterdir())):
+                ensure_rules_may_go(name, begun.aside)
+                delete_tree(begun.aside / name, seen)
                 reach("removal.half-deleted")
             begun.aside.rmdir()
     except OSError as error:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
+
+_IGNORE_RULES = ".gitignore"
 
 
 class SeenFiles:
@@ -68,6 +72,24 @@ def moment_of(folder: Path) -> int:
     return folder.stat().st_ctime_ns
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """As the entries of a folder are deleted: what git ignores is told apart until nothing else is left."""
+    return sorted(names, key=lambda name: name == _IGNORE_RULES)
+
+
+def ensure_rules_may_go(name: str, folder: int | Path) -> None:
+    """Before the entry `name` of an open folder is deleted.
+
+    Raises:
+        OSError: ENOTEMPTY where it has git's rules for what else is left in it.
+    """
+    if name != _IGNORE_RULES:
+        return
+    with os.scandir(folder) as entries:
+        if any(entry.name != name for entry in entries):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name)
+
+
 def delete_seen(folder: Path, seen: SeenFiles) -> None:
     """Delete a folder with all in it that was seen; links are deleted, not followed. What goes meanwhile is gone.
 
@@ -80,7 +102,8 @@ def delete_seen(folder: Path, seen: SeenFiles) -> None:
             raise error
 
     for root, folders, files, opened in os.fwalk(folder, topdown=False, onerror=refuse):
-        for name in (*files, *folders):
+        for name in in_order((*files, *folders)):
+            ensure_rules_may_go(name, opened)
             with contextlib.suppress(FileNotFoundError):
                 _delete_one(root, name, opened, seen)
     with contextlib.suppress(FileNotFoundError):
