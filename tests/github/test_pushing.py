@@ -112,6 +112,7 @@ def test_a_header_that_a_workflows_checkout_left_is_not_sent(github: GitHubWorld
     header = f"AUTHORIZATION: basic {basic}"
     git(github.clone, "config", "--local", f"http.{github.server.url}/.extraheader", header)
     git(github.clone, "config", "--global", "http.extraHeader", header)
+    git(github.clone, "config", "--global", f"http.{github.server.url}/octo.extraHeader", header)
     head = _branch(github, git, "feature/one")
     plain = open_repository(github.clone)
     with pytest.raises(GitCommandError, match="no write access"):

@@ -75,8 +75,6 @@ def answering(credential: GitCredential | None) -> Iterator[Answering]:
                 # an empty helper drops all that are configured: they would be asked first, and told to remember ours
                 ("credential.helper", ""),
                 ("credential.useHttpPath", "false"),
-                # actions/checkout leaves the workflow's own token as a header in the config; it would be used instead
-                (f"http.{_server(credential.server_url)}/.extraHeader", ""),
             )
             yield Answering(environment, config, (read_end,))
     finally:
@@ -101,14 +99,18 @@ def login_url(url: str, server_url: str) -> str:
 
     git puts a user, capitals and the usual port of a URL into its question, and then none of ours is the answer.
     """
+    if not is_on_server(url, server_url):
+        return url
+    parts = urlsplit(url)
+    return urlunsplit((*_server(url).split("://"), parts.path, parts.query, ""))
+
+
+def is_on_server(url: str, server_url: str) -> bool:
+    """Whether git would ask for a credential of that server when it contacts `url`."""
     try:
-        parts = urlsplit(url)
-        server = _server(url)
+        return _server(url) == _server(server_url)
     except ValueError:
-        return url
-    if server != _server(server_url):
-        return url
-    return urlunsplit((*server.split("://"), parts.path, parts.query, ""))
+        return False
 
 
 def _server(url: str) -> str:

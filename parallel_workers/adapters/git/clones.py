@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from parallel_workers.adapters.git.askpass import GitCredential, answering, login_url
-from parallel_workers.adapters.git.command import GitOptions, ask_git
+from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git
+from parallel_workers.adapters.git.extra_headers import without_login
 from parallel_workers.errors import GitCommandError, UsageError
 from parallel_workers.identity import slugify
 from parallel_workers.remote_urls import without_credentials
@@ -75,9 +77,15 @@ def _clone(url: str, draft: Path, credential: GitCredential | None) -> None:
     # the remote's name is ours to choose: the user's clone.defaultRemoteName may be another
     if credential is not None:
         url = login_url(url, credential.server_url)
+
+    def ask(*arguments: str) -> GitOutput:
+        # no repository's config counts: not that of one around the folder either
+        return ask_git(draft.parent, *arguments, options=GitOptions({"GIT_DIR": os.devnull}))
+
+    headers = without_login(credential, url, ask)
     arguments = ("clone", "--quiet", "--origin", "origin", "--", url, str(draft))
     with answering(credential) as answer:
-        options = GitOptions(answer.environment, answer.config, inherited_fds=answer.inherited_fds)
+        options = GitOptions(answer.environment, (*answer.config, *headers), inherited_fds=answer.inherited_fds)
         ended = ask_git(draft.parent, *arguments, options=options)
     if ended.code != 0:
         shutil.rmtree(draft, ignore_errors=True)

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from parallel_workers.adapters.git.askpass import GitCredential, answering
 from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git, checked
+from parallel_workers.adapters.git.extra_headers import without_login
 from parallel_workers.adapters.git.hardened import ConfigPairs, hardened_environment
 from parallel_workers.adapters.git.layout import LinkedWorktree, find_linked, read_head
 from parallel_workers.adapters.git.trusted_config import TrustedConfig
@@ -114,10 +115,11 @@ class OpenedRepository:
         Raises:
             ForgeError: no credential is to be had at the moment.
         """
+        headers = without_login(self.credential, self.remote.url, self.ask) if self.remote else ()
         self.trusted_config.ensure_unchanged()
         with answering(self.credential) as answer:
             environment = {"GIT_DIR": str(self.common_dir), **answer.environment}
-            config = (*self.config, *answer.config)
+            config = (*self.config, *answer.config, *headers)
             options = GitOptions(environment, config, None, (*inherited_fds, *answer.inherited_fds))
             return ask_git(self.path, *arguments, options=options)
 
