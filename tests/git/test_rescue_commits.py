@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from parallel_workers.adapters.git.repository import GitPythonRepository
@@ -72,6 +75,108 @@ def test_what_an_amend_replaced_is_not_work(repository: GitPythonRepository, pla
     commit(git, plan.path, "on another branch")
 
     assert repository.remove_worktree(plan.path) is None
+
+
+def _write(git: Git, worktree: Path, name: str, text: str, message: str) -> str:
+    (worktree / name).write_text(text, encoding="utf-8")
+    git(worktree, "add", "--all")
+    git(worktree, "commit", "--quiet", "--message", message)
+    return git(worktree, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def moved_on(repository: GitPythonRepository, plan: WorktreePlan, git: Git) -> WorktreePlan:
+    """Three commits on the worker's branch; the base went on since, in a file that the second one changes, too."""
+    _write(git, plan.path, "one.txt", "1", "one")
+    _write(git, plan.path, "README.md", "mine", "two")
+    _write(git, plan.path, "three.txt", "3", "three")
+    _write(git, repository.path, "README.md", "theirs", "the base went on")
+    return plan
+
+
+def _rebase(git: Git, worktree: Path, *options: str, todo: str = "", stops: bool = False) -> None:
+    """With `todo` a sed script changes the list of what to do; with `stops` it does not come to its end."""
+    editor = f"sequence.editor=sed -i -e '{todo}'"
+    interactive = ("--interactive",) if todo else ()
+    arguments = ("-c", editor, "-c", "core.editor=true", "rebase", *interactive, *options)
+    if stops:
+        with pytest.raises(AssertionError, match="git -c"):
+            git(worktree, *arguments)
+    else:
+        git(worktree, *arguments)
+
+
+@pytest.mark.parametrize("todo", ["", "2s/pick/fixup/", "1s/pick/reword/", "1s/pick/edit/"])
+def test_the_copies_of_a_rebase_that_is_given_up_are_not_work(
+    repository: GitPythonRepository, moved_on: WorktreePlan, git: Git, todo: str
+) -> None:
+    head = git(moved_on.path, "rev-parse", "HEAD")
+    # "edit" stops without an error
+    _rebase(git, moved_on.path, "main", todo=todo, stops="edit" not in todo)
+    git(moved_on.path, "reset", "--hard")
+    git(moved_on.path, "rebase", "--abort")
+    assert git(moved_on.path, "rev-parse", "HEAD") == head
+
+    assert repository.remove_worktree(moved_on.path) is None
+    assert repository.list_rescues() == ()
+
+
+@pytest.mark.parametrize("by", ["rebase", "pull"])
+def test_the_copies_of_a_rebase_that_came_to_its_end_are_not_work(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git, by: str
+) -> None:
+    for number, message in enumerate(("one", "two", "fixup! one", "squash! one", "fixup! two")):
+        _write(git, plan.path, f"{number}.txt", message, message)
+    _write(git, repository.path, "other.txt", "theirs", "the base went on")
+    if by == "pull":
+        settings = ("-c", "rebase.autoSquash=true", "-c", "sequence.editor=true", "-c", "core.editor=true")
+        git(plan.path, *settings, "pull", "--quiet", "--rebase=interactive", ".", "main")
+    else:
+        _rebase(git, plan.path, "--autosquash", "main", todo="b")
+    told = git(plan.path, "reflog", "--format=%gs")
+    assert re.search(rf"^{by}\b.* \(fixup\): ", told, re.MULTILINE), told
+
+    assert repository.remove_worktree(plan.path) is None
+
+
+@pytest.mark.parametrize("how", ["commit", "amend", "continue"])
+def test_what_was_added_by_hand_to_a_rebase_that_is_given_up(
+    repository: GitPythonRepository, moved_on: WorktreePlan, git: Git, how: str
+) -> None:
+    _rebase(git, moved_on.path, "main", todo="2a break", stops=True)
+    (moved_on.path / "README.md").write_text("both", encoding="utf-8")
+    git(moved_on.path, "add", "--all")
+    if how == "continue":
+        git(moved_on.path, "-c", "core.editor=true", "rebase", "--continue")
+    else:
+        amend = ("--amend",) if how == "amend" else ()
+        git(moved_on.path, "commit", "--quiet", *amend, "--message", "both")
+    added = git(moved_on.path, "rev-parse", "HEAD")
+    git(moved_on.path, "rebase", "--abort")
+
+    _expect_saved(repository, moved_on, git, {added}, "both")
+
+
+def test_commits_made_on_a_detached_head_that_a_rebase_replaced(
+    repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    """They count, and so does what HEAD rested at: no branch has either."""
+    git(plan.path, "switch", "--quiet", "--detach")
+    _write(git, plan.path, "one.txt", "1", "one")
+    made = _write(git, plan.path, "README.md", "both", "two")
+    _write(git, repository.path, "other.txt", "theirs", "the base went on")
+    _rebase(git, plan.path, "main")
+    copied = git(plan.path, "rev-parse", "HEAD")
+    git(plan.path, "switch", "--quiet", plan.branch)
+
+    _expect_saved(repository, plan, git, {made, copied}, "both")
+
+
+def _expect_saved(repository: GitPythonRepository, plan: WorktreePlan, git: Git, shas: set[str], readme: str) -> None:
+    ref = repository.remove_worktree(plan.path)
+    git(repository.path, "gc", "--quiet", "--prune=now")
+    assert {one.sha for one in repository.find_rescue(str(ref)).own_refs} == shas
+    assert {git(repository.path, "show", f"{sha}:README.md") for sha in shas} == {readme}
 
 
 def test_commits_that_the_base_has_not_are_saved_before_the_branch_goes(

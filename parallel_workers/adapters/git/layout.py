@@ -18,6 +18,14 @@ _NO_TEXT = re.compile("[\udc80-\udcff]")
 """A byte that is no UTF-8, as it was read; in a pattern `?` stands for it."""
 
 
+class Move(NamedTuple):
+    """One entry of a reflog: from which commit to which, and what git says did it."""
+
+    old: str
+    new: str
+    message: str
+
+
 class LinkedWorktree(NamedTuple):
     """One folder below `<common dir>/worktrees`. `branch` is None when HEAD is detached or half written."""
 
@@ -127,10 +135,15 @@ def read_head(git_dir: Path) -> str | None:
 
 def read_log(file: Path) -> tuple[str, ...]:
     """The commits that a reflog tells of, oldest first; a ref that was deleted meanwhile is at none."""
-    lines = (_read(file) or "").splitlines()
+    found = dict.fromkeys(sha for entry in read_moves(file) for sha in (entry.old, entry.new))
+    return tuple(sha for sha in found if _SHA.fullmatch(sha) and sha.strip("0"))
+
+
+def read_moves(file: Path) -> tuple[Move, ...]:
+    """The entries of a reflog, oldest first."""
     # a line is `<old sha> <new sha> <who and when>\t<message>`; a sha is all zeros when there was none
-    found = [sha for line in lines if line.count(" ") > 1 for sha in line.split(" ", 2)[:2]]
-    return tuple(sha for sha in dict.fromkeys(found) if _SHA.fullmatch(sha) and sha.strip("0"))
+    lines = [line.split(" ", 2) for line in (_read(file) or "").split("\n") if line.count(" ") > 1]
+    return tuple(Move(old, new, rest.partition("\t")[2]) for old, new, rest in lines)
 
 
 def read_last_head(git_dir: Path) -> str | None:
