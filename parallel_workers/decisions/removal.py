@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 from parallel_workers.worktree_contents import WorktreeContents
 
+UNPUSHED = ("--exclude=refs/tags/*", "--all", "--reflog", "--not", "--remotes")
+"""What `git log` and `git rev-list` take for the commits made here that the remote has not.
+
+Tags are left out: a clone has all of its remote's, also those on no branch. A commit made here is in a reflog too.
+"""
 _SHOWN_FILES = 5
 
 
@@ -142,7 +147,7 @@ def _refuse_own_repositories(contents: WorktreeContents, care: Care) -> Refuse |
         Obstacle.OWN_REPOSITORY,
         f"{contents.path} holds repositories of their own, with work that is nowhere else: "
         f"{_shown(contents.own_repositories)}",
-        f"Commit and push it there (git -C {first} status; git -C {first} log --all --reflog --not --remotes), "
+        f"Commit and push it there (git -C {first} status; git -C {first} log {shlex.join(UNPUSHED)}), "
         f"or move it out of the worktree: mv {first} …",
     )
 
@@ -156,7 +161,7 @@ def _refuse_own_modules(contents: WorktreeContents, care: Care) -> Refuse | None
         Obstacle.OWN_REPOSITORY,
         f"{contents.path} has repositories of submodules that are not checked out, with work that is nowhere else: "
         f"{_shown(contents.own_modules)}",
-        f"Look at it ({git} log --all --reflog --not --remotes) and push it "
+        f"Look at it ({git} log {shlex.join(UNPUSHED)}) and push it "
         f"({git} push origin COMMIT:refs/heads/NAME), or give it up: rm -rf {first}",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +98,8 @@ def test_commits_of_one_that_is_not_checked_out_any_more(
     place = module / "modules/inner" if inside.endswith("inner") else module
     assert str(place) in str(refused.value)
     look = ("--git-dir", str(place), "--work-tree", str(place))
-    assert git(plan.path, *look, "log", "--all", "--reflog", "--not", "--remotes", "--format=%H") == only_here
+    hint = str(refused.value).partition("Look at it (")[2].partition(")")[0]
+    assert git(plan.path, *shlex.split(hint)[1:], "--format=%H") == only_here
     git(plan.path, *look, "push", "--quiet", "origin", f"{only_here}:refs/heads/saved")
     repository.remove_worktree(plan.path, force=True)
     assert not plan.path.exists()
@@ -216,6 +218,50 @@ def test_files_where_one_of_a_submodule_would_be(
 
     with pytest.raises(UnsavedWorkError, match=r"repositories of their own.*libs/module"):
         repository.remove_worktree(plan.path, force=True)
+
+
+@pytest.fixture
+def release(repository: GitPythonRepository, tmp_path: Path, git: Git) -> str:
+    """A commit that the submodule's remote has a tag on, and no branch."""
+    outer = tmp_path / "outer.git"
+    released = git(outer, "commit-tree", "-p", "main", "-m", "release", "main^{tree}")
+    git(outer, "tag", "--annotate", "--message", "v1", "releases/v1", released)
+    return released
+
+
+@pytest.mark.parametrize("way", ["as it is", "deinit", "prune", "made anew"])
+def test_a_tag_of_the_remote_that_is_on_no_branch_is_no_work(
+    release: str, repository: GitPythonRepository, plan: WorktreePlan, git: Git, way: str
+) -> None:
+    assert git(plan.path / "libs/module", "rev-parse", "releases/v1^{commit}") == release
+    if way == "deinit":
+        git(plan.path, *ALLOW, "deinit", "--force", "--all")
+    if way in {"prune", "made anew"}:
+        shutil.rmtree(plan.path)
+
+    if way == "prune":
+        assert [one.path for one in repository.prune()] == [plan.path]
+    elif way == "made anew":
+        repository.ensure_worktree(plan)
+        assert (plan.path / "README.md").exists()
+    else:
+        assert repository.remove_worktree(plan.path) is None
+        assert not plan.path.exists()
+
+
+def test_a_tag_made_here_on_a_commit_that_was_taken_back(
+    release: str, repository: GitPythonRepository, plan: WorktreePlan, git: Git
+) -> None:
+    module = plan.path / "libs/module"
+    only_here = commit(git, module, "only here")
+    git(module, "tag", "mine")
+    git(module, "reset", "--quiet", "--hard", "HEAD^")
+
+    with pytest.raises(UnsavedWorkError, match=r"repositories of their own.*libs/module") as refused:
+        repository.remove_worktree(plan.path, force=True)
+
+    command = str(refused.value).partition(f"git -C {module} log ")[2].partition(")")[0]
+    assert git(module, "log", "--format=%H", *shlex.split(command)) == only_here
 
 
 def test_the_files_of_one_whose_repository_was_taken_away(

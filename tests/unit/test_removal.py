@@ -75,6 +75,16 @@ def test_work_is_left_alone_unless_asked(name: str) -> None:
     [
         ({"not_ours": "is another repository now"}, Obstacle.NOT_OURS, "mv '/trees/a b' '/trees/a b.mine'"),
         ({"own_repositories": ("lib",)}, Obstacle.OWN_REPOSITORY, "git -C '/trees/a b/lib' status"),
+        (
+            {"own_repositories": ("lib",)},
+            Obstacle.OWN_REPOSITORY,
+            "git -C '/trees/a b/lib' log '--exclude=refs/tags/*' --all --reflog --not --remotes)",
+        ),
+        (
+            {"own_modules": ("/git/mod",)},
+            Obstacle.OWN_REPOSITORY,
+            "git --git-dir=/git/mod --work-tree=/git/mod log '--exclude=refs/tags/*' --all --reflog --not --remotes)",
+        ),
     ],
 )
 def test_what_cannot_be_saved_is_never_removed(

@@ -14,6 +14,7 @@ from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git
 from parallel_workers.adapters.git.file_states import COMPARED_FULLY, GITLINK, FileStates, parse_file_states
 from parallel_workers.adapters.git.own_repositories import find_repositories
 from parallel_workers.adapters.git.stopped_operations import find_operation
+from parallel_workers.decisions.removal import UNPUSHED
 from parallel_workers.errors import UnsavedWorkError
 
 
@@ -45,8 +46,9 @@ def has_own_work(module: Path) -> bool:
     """Whether the repository of a submodule has what its remote's branches have not: a commit, or staged files.
 
     Commits that only a reflog keeps count: a submodule's HEAD is mostly detached, and an update leaves them behind.
+    Those that only a tag keeps do not: a clone fetches all tags, of which some are on no branch of the remote.
     """
-    asked = _ask(module, module, "rev-list", "--max-count=1", "--all", "--reflog", "--not", "--remotes")
+    asked = _ask(module, module, "rev-list", "--max-count=1", *UNPUSHED)
     if asked.code != 0 or asked.stdout or find_operation(module) is not None:
         return True
     if not (module / "index").exists():
