@@ -31,6 +31,16 @@ class StoppedOperation(NamedTuple):
     original_head: str = ""
 
 
+class UntrustedModule(NamedTuple):
+    """A file of a submodule's repository that makes git run programs, read other config or overlook files.
+
+    `keys` are the settings that do; empty when it is no config, or one that git cannot read.
+    """
+
+    file: str
+    keys: tuple[str, ...] = ()
+
+
 class WorktreeContents(NamedTuple):
     """One look at a worktree. Paths of files are relative to it; every tuple is empty when there is nothing.
 
@@ -39,7 +49,8 @@ class WorktreeContents(NamedTuple):
     its reflog, and that nothing else keeps.
     `kept_ignored` are ignored files that `keep_ignored` names. `own_repositories` are folders with a repository
     of their own whose files or commits exist nowhere else; `own_modules` are git directories of submodules that are
-    checked out nowhere, with such commits. `inner_worktrees` are other worktrees that lie in it.
+    checked out nowhere, with such commits. `untrusted_modules` are submodules that were not looked at, as git would act
+    on what their config says. `inner_worktrees` are other worktrees that lie in it.
     `mounts` are places where something else is mounted.
     `not_ours` says, in words, why the folder is not the worktree that is registered there; '' when it is.
     `folder_gone` leaves only what git itself recorded.
@@ -61,6 +72,7 @@ class WorktreeContents(NamedTuple):
     operation: StoppedOperation | None = None
     own_repositories: tuple[str, ...] = ()
     own_modules: tuple[str, ...] = ()
+    untrusted_modules: tuple[UntrustedModule, ...] = ()
     inner_worktrees: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     lock_reason: str | None = None

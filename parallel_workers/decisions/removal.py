@@ -68,7 +68,8 @@ def decide_removal(contents: WorktreeContents, care: Care) -> RemovalDecision:
     """Remove, save first, or refuse.
 
     Rules in order, the first that answers wins: the folder is not the registered worktree; something is mounted
-    in it; other worktrees lie in it; it holds other repositories with work of their own; it is locked; it holds work.
+    in it; other worktrees lie in it; submodules cannot be looked at safely; it holds other repositories with work of
+    their own; it is locked; it holds work.
     The last two only under `Care.KEEP_WORK`.
     """
     for rule in _RULES:
@@ -139,6 +140,25 @@ def _refuse_inner_worktrees(contents: WorktreeContents, care: Care) -> Refuse | 
     )
 
 
+def _refuse_untrusted_modules(contents: WorktreeContents, care: Care) -> Refuse | None:  # noqa: ARG001 - one of the rules
+    if not contents.untrusted_modules:
+        return None
+    named = tuple(f"{one.file} ({', '.join(one.keys)})" if one.keys else one.file for one in contents.untrusted_modules)
+    commands = []
+    for file, keys in contents.untrusted_modules:
+        quoted, aside = shlex.quote(file), shlex.quote(f"{file}.mine")
+        commands += [f"git config --file {quoted} --unset-all {shlex.quote(key)}" for key in keys]
+        commands += [] if keys else [f"mv {quoted} {aside}"]
+    lfs = any(key.startswith("filter.lfs.") for one in contents.untrusted_modules for key in one.keys)
+    return Refuse(
+        Obstacle.OWN_REPOSITORY,
+        f"{contents.path} has submodules that were not looked at, because of what is in {_shown(named)}. "
+        "It makes git run programs, read other config or overlook files, and whoever worked here may have written it",
+        f"Look at it first; then take it out: {' && '.join(commands)}, and remove the worktree again"
+        + (". git lfs install --local wrote filter.lfs there; git lfs install writes your own config" if lfs else ""),
+    )
+
+
 def _refuse_own_repositories(contents: WorktreeContents, care: Care) -> Refuse | None:  # noqa: ARG001 - one of the rules
     if not contents.own_repositories:
         return None
@@ -203,6 +223,7 @@ _RULES: tuple[_Rule, ...] = (
     _refuse_not_ours,
     _refuse_mounts,
     _refuse_inner_worktrees,
+    _refuse_untrusted_modules,
     _refuse_own_repositories,
     _refuse_own_modules,
     _refuse_locked,

@@ -36,6 +36,7 @@ def plan(repository: GitPythonRepository, make_plan: MakePlan) -> WorktreePlan:
         "merge.evil.driver",
         "diff.evil.textconv",
         "http.proxy",
+        "hook.evil.command",
     ],
 )
 def test_a_planted_setting_is_refused_and_named(

@@ -15,7 +15,7 @@ from parallel_workers.decisions.removal import (
     decide_removal,
     describe_contents,
 )
-from parallel_workers.worktree_contents import Stash, StoppedOperation, WorktreeContents
+from parallel_workers.worktree_contents import Stash, StoppedOperation, UntrustedModule, WorktreeContents
 
 EMPTY = WorktreeContents(Path("/trees/a b"), worker="worker-1", branch="feature/a", head_sha="1" * 40)
 REBASE = StoppedOperation("rebase", "feature/a", "2" * 40)
@@ -79,6 +79,19 @@ def test_work_is_left_alone_unless_asked(name: str) -> None:
             {"own_repositories": ("lib",)},
             Obstacle.OWN_REPOSITORY,
             "git -C '/trees/a b/lib' log '--exclude=refs/tags/*' --all --reflog --not --remotes)",
+        ),
+        (
+            {
+                "untrusted_modules": (UntrustedModule("/a b/config", ("filter.x y.clean",)),),
+                "own_repositories": ("lib",),
+            },
+            Obstacle.OWN_REPOSITORY,
+            "git config --file '/a b/config' --unset-all 'filter.x y.clean', and",
+        ),
+        (
+            {"untrusted_modules": (UntrustedModule("/a b/attributes"),), "own_modules": ("/git/mod",)},
+            Obstacle.OWN_REPOSITORY,
+            "mv '/a b/attributes' '/a b/attributes.mine', and",
         ),
         (
             {"own_modules": ("/git/mod",)},

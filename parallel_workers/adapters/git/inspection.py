@@ -23,6 +23,7 @@ from parallel_workers.adapters.git.submodules import (
     has_own_work,
     is_kept_elsewhere,
 )
+from parallel_workers.adapters.git.untrusted_modules import find_untrusted
 from parallel_workers.errors import UnsavedWorkError
 from parallel_workers.worktree_contents import WorktreeContents
 
@@ -79,6 +80,7 @@ def inspect_worktree(opened: OpenedRepository, linked: LinkedWorktree, folder: P
         operation=operation,
         own_repositories=_own_repositories(linked, folder, states, listed, kept) if folder else (),
         own_modules=_own_modules(linked.admin, folder, listed),
+        untrusted_modules=tuple(each for module in find_modules(linked.admin) for each in find_untrusted(module)),
         inner_worktrees=_inner_worktrees(opened, linked, folder) if folder else (),
         mounts=tuple(str(one.relative_to(folder)) for one in find_mounts(folder)) if folder else (),
         lock_reason=None if linked.half_made else linked.lock_reason,

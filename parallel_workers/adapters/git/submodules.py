@@ -14,8 +14,11 @@ from parallel_workers.adapters.git.command import GitOptions, GitOutput, ask_git
 from parallel_workers.adapters.git.file_states import COMPARED_FULLY, GITLINK, FileStates, parse_file_states
 from parallel_workers.adapters.git.own_repositories import find_repositories
 from parallel_workers.adapters.git.stopped_operations import find_operation
+from parallel_workers.adapters.git.untrusted_modules import find_untrusted
 from parallel_workers.decisions.removal import UNPUSHED
 from parallel_workers.errors import UnsavedWorkError
+
+_STAGED = ("--cached", "--quiet", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 
 
 def find_modules(git_dir: Path) -> tuple[Path, ...]:
@@ -47,13 +50,16 @@ def has_own_work(module: Path) -> bool:
 
     Commits that only a reflog keeps count: a submodule's HEAD is mostly detached, and an update leaves them behind.
     Those that only a tag keeps do not: a clone fetches all tags, of which some are on no branch of the remote.
+    git is not asked where it would act on what lies there; then all of it counts.
     """
+    if find_untrusted(module):
+        return True
     asked = _ask(module, module, "rev-list", "--max-count=1", *UNPUSHED)
     if asked.code != 0 or asked.stdout or find_operation(module) is not None:
         return True
     if not (module / "index").exists():
         return False
-    return _ask(module, module, "diff", "--cached", "--quiet", "--ignore-submodules=all").code != 0
+    return _ask(module, module, "diff", *_STAGED).code != 0
 
 
 def is_kept_elsewhere(git_dir: Path, submodule: Path, keep_ignored: tuple[str, ...]) -> bool:
@@ -137,4 +143,6 @@ def _holds_ignored(module: Path, submodule: Path, patterns: tuple[str, ...]) -> 
 def _ask(module: Path, folder: Path, *arguments: str) -> GitOutput:
     # with a folder given, git does not look for the one that the submodule's config names, which may be gone
     place = {"GIT_DIR": str(module), "GIT_WORK_TREE": str(folder), "GIT_OPTIONAL_LOCKS": "0"}
+    # nor does it fetch what a partial clone lacks, from wherever its config says
+    place["GIT_ALLOW_PROTOCOL"] = "none"
     return ask_git(folder, *arguments, options=GitOptions(place, secretless=True))

@@ -19,7 +19,7 @@ Settings = frozenset[tuple[str, str]]
 _RUNS_OR_REDIRECTS = re.compile(
     r"""filter\..* | credential\..* | url\..* | http\..* | include\..* | includeif\..* | ssh\..* | gpg\..*
     | core\.(sshcommand|askpass|gitproxy|attributesfile|excludesfile|worktree|alternaterefscommand|bare)
-    | remote\..*\.(vcs|uploadpack|receivepack|proxy|promisor) | extensions\.(?!worktreeconfig).*
+    | remote\..*\.(vcs|uploadpack|receivepack|proxy|promisor) | extensions\.(?!worktreeconfig).* | hook\..*
     | diff\..*\.(command|textconv) | merge\..*\.driver | protocol\..* | (uploadpack|receive|transfer)\..*""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -48,7 +48,7 @@ class TrustedConfig:
         files = (*self._configs, self._attributes)
         # before reading: a change between the two is then seen as a change
         self._seen = {file: _signature(file) for file in files}
-        self._texts = {file: _read(file) for file in files}
+        self._texts = {file: read_config(file) for file in files}
 
     def ensure_unchanged(self, git_dir: Path | None = None) -> None:
         """Return if nothing was added that runs programs, redirects or hides files.
@@ -67,14 +67,14 @@ class TrustedConfig:
         signature = _signature(file)
         if signature == self._seen.get(file):
             return
-        text = _read(file)
+        text = read_config(file)
         if file == self._attributes:
             _refuse_attributes(file, self._texts[file], text)
         elif text != self._texts.get(file, b""):
             # git itself moves settings from the first to the second; a linked worktree may not repeat them
             known = self._configs if file in self._configs else ()
-            trusted: Settings = frozenset().union(*(_parse_settings(self._texts[config]) for config in known))
-            _refuse_settings(file, _parse_settings(text) - trusted)
+            trusted: Settings = frozenset().union(*(parse_settings(self._texts[config]) for config in known))
+            _refuse_settings(file, parse_settings(text) - trusted)
         self._seen[file] = signature
 
 
@@ -89,14 +89,14 @@ def _refuse_settings(file: Path, added: Settings) -> None:
 
 
 def _refuse_attributes(file: Path, trusted: bytes, text: bytes) -> None:
-    if _attribute_lines(text) != _attribute_lines(trusted):
+    if attribute_lines(text) != attribute_lines(trusted):
         raise UntrustedConfigError(
             f"{file} was changed while a worker was at work. It says which filters and merge drivers git runs on "
             f"which files, so nothing more is done here. Look at it, and put it back as it was"
         )
 
 
-def _attribute_lines(text: bytes) -> tuple[bytes, ...]:
+def attribute_lines(text: bytes) -> tuple[bytes, ...]:
     """The lines that say something; their order counts."""
     return tuple(line for line in map(bytes.strip, text.splitlines()) if line and not line.startswith(b"#"))
 
@@ -109,14 +109,20 @@ def _signature(file: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _read(file: Path) -> bytes:
+def read_config(file: Path) -> bytes:
+    """What a config or attributes file says; nothing when there is none."""
     try:
         return file.read_bytes()
     except FileNotFoundError:
         return b""
 
 
-def _parse_settings(text: bytes) -> Settings:
+def parse_settings(text: bytes) -> Settings:
+    """The dangerous settings of a config file's text; what it includes is not read.
+
+    Raises:
+        GitCommandError: it is no config.
+    """
     if not text:
         return frozenset()
     # as a mere text: in its repository git would first go where a planted core.worktree sends it
