@@ -94,11 +94,11 @@ async def test_writes_to_github_are_spread_and_other_forges_are_not_slowed(
             assert await seconds_for_writes(order, 6) < 1
             limited = await seconds_for_writes(order, 6, kind=ForgeKind.GITHUB)
             # more in one call than the limit has slots
-            assert await seconds_for_writes(order, 1, kind=ForgeKind.GITHUB, of=5) >= 1
+            assert 1 <= await seconds_for_writes(order, 1, kind=ForgeKind.GITHUB, of=5) < 30
         finally:
             await client.delete_global_concurrency_limit_by_name(WRITES_PER_MINUTE)
             await client.delete_global_concurrency_limit_by_name(WRITES_PER_HOUR)
-    assert limited >= 2, "three at once, three more one after the other"
+    assert 2 <= limited < 30, "three at once, three more one after the other"
 
 
 @flow(name="test-writes", validate_parameters=False)
